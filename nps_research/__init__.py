@@ -8,7 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nps_research.counts import random_split, tabulate
+    from nps_research.datasets import list_datasets, load_counts, load_table
     from nps_research.scale import RatingScale
+    from nps_research.survey import read_survey
 
 __version__ = "0.1.0"
 
@@ -16,11 +19,23 @@ __version__ = "0.1.0"
 # importing the package costs nothing.
 _HOMES = {
     "RatingScale": "scale",
+    "list_datasets": "datasets",
+    "load_counts": "datasets",
+    "load_table": "datasets",
+    "random_split": "counts",
+    "read_survey": "survey",
+    "tabulate": "counts",
 }
 _MODULES: tuple[str, ...] = ()
 
 __all__ = [
     "RatingScale",
+    "list_datasets",
+    "load_counts",
+    "load_table",
+    "random_split",
+    "read_survey",
+    "tabulate",
 ]
 
 
