@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nps_research.counts import random_split, tabulate
+    from nps_research.coverage import nps_coverage
     from nps_research.datasets import list_datasets, load_counts, load_table
+    from nps_research.differences import mean_difference, nps_difference
+    from nps_research.metrics import bottom_box, csat, mean_score, nps, shares, top_box
+    from nps_research.planning import nps_precision_sample_size, nps_sample_size
     from nps_research.scale import RatingScale
     from nps_research.survey import read_survey
 
@@ -19,23 +23,45 @@ __version__ = "0.1.0"
 # importing the package costs nothing.
 _HOMES = {
     "RatingScale": "scale",
+    "bottom_box": "metrics",
+    "csat": "metrics",
     "list_datasets": "datasets",
     "load_counts": "datasets",
     "load_table": "datasets",
+    "mean_difference": "differences",
+    "mean_score": "metrics",
+    "nps": "metrics",
+    "nps_coverage": "coverage",
+    "nps_difference": "differences",
+    "nps_precision_sample_size": "planning",
+    "nps_sample_size": "planning",
     "random_split": "counts",
     "read_survey": "survey",
+    "shares": "metrics",
     "tabulate": "counts",
+    "top_box": "metrics",
 }
 _MODULES: tuple[str, ...] = ()
 
 __all__ = [
     "RatingScale",
+    "bottom_box",
+    "csat",
     "list_datasets",
     "load_counts",
     "load_table",
+    "mean_difference",
+    "mean_score",
+    "nps",
+    "nps_coverage",
+    "nps_difference",
+    "nps_precision_sample_size",
+    "nps_sample_size",
     "random_split",
     "read_survey",
+    "shares",
     "tabulate",
+    "top_box",
 ]
 
 
