@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from nps_research.counts import random_split, tabulate
     from nps_research.coverage import nps_coverage
     from nps_research.datasets import list_datasets, load_counts, load_table
+    from nps_research.diagnostics import interval_table
     from nps_research.differences import mean_difference, nps_difference
     from nps_research.metrics import bottom_box, csat, mean_score, nps, shares, top_box
+    from nps_research.ordinal.model import OrdinalModel
+    from nps_research.ordinal.priors import Priors
     from nps_research.planning import nps_precision_sample_size, nps_sample_size
     from nps_research.scale import RatingScale
     from nps_research.survey import read_survey
@@ -22,9 +25,12 @@ __version__ = "0.1.0"
 # Public names and the modules that define them: a name is imported when it is first used, so that
 # importing the package costs nothing.
 _HOMES = {
+    "OrdinalModel": "ordinal.model",
+    "Priors": "ordinal.priors",
     "RatingScale": "scale",
     "bottom_box": "metrics",
     "csat": "metrics",
+    "interval_table": "diagnostics",
     "list_datasets": "datasets",
     "load_counts": "datasets",
     "load_table": "datasets",
@@ -44,9 +50,12 @@ _HOMES = {
 _MODULES: tuple[str, ...] = ()
 
 __all__ = [
+    "OrdinalModel",
+    "Priors",
     "RatingScale",
     "bottom_box",
     "csat",
+    "interval_table",
     "list_datasets",
     "load_counts",
     "load_table",

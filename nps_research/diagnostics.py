@@ -1,0 +1,188 @@
+"""Did the sampler converge? One report and one summary table for every posterior."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import xarray as xr
+
+# Vehtari, Gelman, Simpson, Carpenter and Buerkner 2021, "Rank-Normalization, Folding, and
+# Localization: An Improved R-hat for Assessing Convergence of MCMC".
+MAX_R_HAT = 1.01
+MIN_ESS = 400
+INTERVAL_KIND, INTERVAL_MASS = "equal-tailed credible interval", 0.95
+
+
+class ConvergenceWarning(UserWarning):
+    """Draws that do not represent the posterior."""
+
+
+@dataclass(frozen=True)
+class ConvergenceReport:
+    """What the chains say about their own reliability.
+
+    Attributes
+    ----------
+    r_hat : float
+        Largest R-hat; must be below 1.01.
+    ess_bulk, ess_tail : float
+        Smallest effective sample sizes; must be at least 400.
+    divergences : int
+        Divergent transitions after tuning; must be 0.
+    worst : str
+        The quantity with the largest R-hat.
+    chains, draws : int
+        Number of chains, and draws of each.
+
+    Examples
+    --------
+    >>> ConvergenceReport(1.02, 900, 800, 0, "nps", 4, 1000)
+    NOT converged: R-hat 1.020 (nps; must be < 1.01), ESS bulk 900, tail 800, 0 divergences; \
+4 chains of 1,000 draws
+    """
+
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    divergences: int
+    worst: str
+    chains: int
+    draws: int
+
+    @property
+    def converged(self) -> bool:
+        """Whether every criterion is met."""
+        return (
+            self.r_hat < MAX_R_HAT
+            and min(self.ess_bulk, self.ess_tail) >= MIN_ESS
+            and self.divergences == 0
+        )
+
+    def __repr__(self) -> str:
+        notes = {
+            f"R-hat {self.r_hat:.3f}": ""
+            if self.r_hat < MAX_R_HAT
+            else f"{self.worst}; must be < 1.01",
+            f"ESS bulk {self.ess_bulk:,.0f}": "" if self.ess_bulk >= MIN_ESS else "must be >= 400",
+            f"tail {self.ess_tail:,.0f}": "" if self.ess_tail >= MIN_ESS else "must be >= 400",
+            f"{self.divergences} divergences": "" if not self.divergences else "must be 0",
+        }
+        parts = [f"{figure} ({note})" if note else figure for figure, note in notes.items()]
+        verdict = "converged" if self.converged else "NOT converged"
+        return f"{verdict}: {', '.join(parts)}; {self.chains} chains of {self.draws:,} draws"
+
+
+class SummaryTable(pd.DataFrame):
+    """A summary that shows its interval and its convergence report above the numbers."""
+
+    _metadata: ClassVar[list[str]] = ["heading"]
+    heading: str
+
+    @property
+    def _constructor(self) -> Callable[..., pd.DataFrame]:
+        return pd.DataFrame
+
+    def __repr__(self) -> str:
+        return f"{self.heading}\n{pd.DataFrame(self)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.heading)}</p>{pd.DataFrame(self).to_html()}"
+
+
+def interval_table(draws: xr.DataArray, mass: float = INTERVAL_MASS) -> pd.DataFrame:
+    """Summarise draws of a quantity by its mean and equal-tailed interval.
+
+    Parameters
+    ----------
+    draws : xarray.DataArray
+        Dims chain, draw and any groups, as `fit.nps(by=...)` returns.
+    mass : float
+        Probability inside the interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a group: the mean, in a column named as the quantity, ``lower`` and ``upper``;
+        attrs say which ``interval``. Combinations that nobody has are left out.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> draws = xr.DataArray([[[1.0], [3.0]]], dims=("chain", "draw", "year"), name="nps")
+    >>> interval_table(draws.assign_coords(year=["2018"]))
+          nps  lower  upper
+    year
+    2018  2.0   1.05   2.95
+    """
+    over = ("chain", "draw")
+    tails = draws.quantile([(1 - mass) / 2, (1 + mass) / 2], over)
+    parts = {
+        str(draws.name): draws.mean(over),
+        "lower": tails.isel(quantile=0, drop=True),
+        "upper": tails.isel(quantile=1, drop=True),
+    }
+    groups = [dim for dim in draws.dims if dim not in over]
+    if groups:
+        table = pd.DataFrame({name: part.to_series() for name, part in parts.items()}).dropna()
+    else:
+        table = pd.DataFrame({name: [float(part)] for name, part in parts.items()}, ["all"])
+    table.attrs["interval"] = f"{100 * mass:.0f} % {INTERVAL_KIND}"
+    return table
+
+
+def summarise(idata: xr.DataTree, var_names: Sequence[str], labels: Sequence[str]) -> SummaryTable:
+    """Summarise posterior draws, with the convergence report of exactly these quantities.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        With the groups ``posterior`` and ``sample_stats``.
+    var_names : sequence of str
+        Variables to summarise.
+    labels : sequence of str
+        One name a scalar quantity, in the order of the variables and their coordinates.
+
+    Returns
+    -------
+    SummaryTable
+        Columns ``mean``, ``sd``, ``lower``, ``upper``, ``ess_bulk``, ``ess_tail``, ``r_hat``,
+        ``mcse_mean``; attrs ``interval``, ``mass`` and ``convergence``.
+    """
+    from arviz_stats import summary  # noqa: PLC0415  (slow to import)
+
+    raw = summary(
+        idata, var_names=list(var_names), ci_kind="eti", ci_prob=INTERVAL_MASS, round_to="none"
+    )
+    bounds = [name for name in raw.columns if name.startswith("eti")]
+    columns = dict(zip(bounds, ["lower", "upper"], strict=True))
+    table = raw.rename(columns=columns).set_axis(pd.Index(labels, name="quantity"))
+    order = ["mean", "sd", "lower", "upper", "ess_bulk", "ess_tail", "r_hat", "mcse_mean"]
+    return _with_heading(table[order].astype(float), convergence(idata, table))
+
+
+def convergence(idata: xr.DataTree, table: pd.DataFrame) -> ConvergenceReport:
+    """Report on the draws behind a summary table."""
+    sizes: dict[Any, int] = dict(idata["posterior"].sizes)
+    return ConvergenceReport(
+        r_hat=float(table["r_hat"].max()),
+        ess_bulk=float(table["ess_bulk"].min()),
+        ess_tail=float(table["ess_tail"].min()),
+        divergences=int(idata["sample_stats"]["diverging"].sum()),
+        worst=str(table["r_hat"].astype(float).idxmax()),
+        chains=sizes["chain"],
+        draws=sizes["draw"],
+    )
+
+
+def _with_heading(table: pd.DataFrame, report: ConvergenceReport) -> SummaryTable:
+    result = SummaryTable(table)
+    result.heading = f"{100 * INTERVAL_MASS:.0f} % {INTERVAL_KIND}s; {report!r}"
+    result.attrs = {"interval": INTERVAL_KIND, "mass": INTERVAL_MASS, "convergence": report}
+    return result

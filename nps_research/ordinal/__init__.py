@@ -1,0 +1,1 @@
+"""Ordinal regression for rating scales, estimated from counts."""

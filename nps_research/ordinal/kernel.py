@@ -1,0 +1,120 @@
+"""The cumulative likelihood of a count table: value, gradient and Hessian in closed form.
+
+Everything is per (cell, category): the likelihood depends on the answers through their counts
+alone, so its cost does not grow with the number of respondents. The multinomial coefficient is
+left out, so values equal those of a model with one row an answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nps_research.ordinal.links import Link
+
+    Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """Log-likelihood with its gradient (parameters,) and Hessian (parameters, parameters)."""
+
+    value: float
+    gradient: Array
+    hessian: Array
+
+
+def bounds(eta: Array, cutpoints: Array) -> tuple[Array, Array]:
+    """Return the latent interval of every category, two arrays (..., cells, categories).
+
+    Parameters
+    ----------
+    eta : numpy.ndarray
+        Linear predictor, shape (..., cells).
+    cutpoints : numpy.ndarray
+        Ascending, shape (..., categories - 1).
+    """
+    ends = np.full((*cutpoints.shape[:-1], 1), np.inf)
+    edges = np.concatenate([-ends, cutpoints, ends], axis=-1)
+    distance = edges[..., None, :] - eta[..., :, None]
+    return distance[..., :-1], distance[..., 1:]
+
+
+def probabilities(link: Link, eta: Array, cutpoints: Array) -> Array:
+    """Return the probability of every score in every cell, shape (..., cells, categories).
+
+    Examples
+    --------
+    >>> from nps_research.ordinal.links import LINKS
+    >>> probabilities(LINKS["logit"], np.zeros(1), np.log([0.25, 1.0])).round(2)
+    array([[0.2, 0.3, 0.5]])
+    """
+    return np.exp(log_probabilities(link, eta, cutpoints))
+
+
+def log_probabilities(link: Link, eta: Array, cutpoints: Array) -> Array:
+    """Return log P(score = k) of every cell and category, exact far into the tails."""
+    return link.log_interval(*bounds(eta, cutpoints))
+
+
+def log_likelihood(link: Link, counts: Array, eta: Array, cutpoints: Array) -> float:
+    """Return the log-likelihood of counts (cells, categories); an impossible answer gives -inf."""
+    log_p = log_probabilities(link, eta, cutpoints)
+    return float(np.sum(counts * np.where(counts > 0, log_p, 0.0)))
+
+
+def derivatives(
+    link: Link, counts: Array, predictors: Array, cutpoints: Array, coefficients: Array
+) -> Derivatives:
+    """Return the log-likelihood and its first two derivatives in (cutpoints, coefficients).
+
+    Parameters
+    ----------
+    link : Link
+        Latent distribution.
+    counts : numpy.ndarray
+        Answers, shape (cells, categories).
+    predictors : numpy.ndarray
+        Design matrix without an intercept, shape (cells, terms).
+    cutpoints, coefficients : numpy.ndarray
+        Shapes (categories - 1,) and (terms,).
+    """
+    lower, upper = bounds(predictors @ coefficients, cutpoints)
+    log_p = link.log_interval(lower, upper)
+    jacobian = _edge_jacobian(predictors, len(cutpoints))
+    first, second, mixed = _edge_derivatives(link, counts, upper[:, :-1], log_p)
+    gradient = np.einsum("je,jep->p", first, jacobian)
+    hessian = np.einsum("je,jep,jeq->pq", second, jacobian, jacobian)
+    cross = np.einsum("je,jep,jeq->pq", mixed, jacobian[:, :-1], jacobian[:, 1:])
+    value = float(np.sum(counts * np.where(counts > 0, log_p, 0.0)))
+    return Derivatives(value, gradient, hessian + cross + cross.T)
+
+
+def _edge_jacobian(predictors: Array, n_cutpoints: int) -> Array:
+    """Differentiate cutpoint_k - eta_j: shape (cells, cutpoints, parameters)."""
+    n_cells = len(predictors)
+    to_cutpoints = np.broadcast_to(np.eye(n_cutpoints), (n_cells, n_cutpoints, n_cutpoints))
+    to_terms = np.repeat(-predictors[:, None, :], n_cutpoints, axis=1)
+    return np.concatenate([to_cutpoints, to_terms], axis=2)
+
+
+def _edge_derivatives(
+    link: Link, counts: Array, edge: Array, log_p: Array
+) -> tuple[Array, Array, Array]:
+    """Differentiate in the finite edges: first, second, and mixed for neighbouring edges.
+
+    An edge is the upper bound of one category and the lower bound of the next.
+    """
+    log_density = link.log_pdf(edge)
+    rise = np.exp(log_density - log_p[:, :-1])  # f/P for the category below the edge
+    fall = np.exp(log_density - log_p[:, 1:])  # f/P for the category above it
+    below, above = counts[:, :-1], counts[:, 1:]
+    first = below * rise - above * fall
+    second = first * link.slope(edge) - below * rise**2 - above * fall**2
+    mixed = counts[:, 1:-1] * fall[:, :-1] * rise[:, 1:]
+    return first, second, mixed
