@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nps_research.claims import record, record_estimate, record_posterior
     from nps_research.counts import random_split, tabulate
     from nps_research.coverage import nps_coverage
     from nps_research.datasets import list_datasets, load_counts, load_table
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from nps_research.ordinal.priors import Priors
     from nps_research.planning import nps_precision_sample_size, nps_sample_size
     from nps_research.scale import RatingScale
+    from nps_research.session import session_information
     from nps_research.survey import read_survey
 
 __version__ = "0.1.0"
@@ -43,17 +45,22 @@ _HOMES = {
     "nps_sample_size": "planning",
     "random_split": "counts",
     "read_survey": "survey",
+    "record": "claims",
+    "record_estimate": "claims",
+    "record_posterior": "claims",
+    "session_information": "session",
     "shares": "metrics",
     "tabulate": "counts",
     "top_box": "metrics",
 }
-_MODULES: tuple[str, ...] = ()
+_MODULES: tuple[str, ...] = ("claims", "plots")
 
 __all__ = [
     "OrdinalModel",
     "Priors",
     "RatingScale",
     "bottom_box",
+    "claims",
     "csat",
     "interval_table",
     "list_datasets",
@@ -66,8 +73,13 @@ __all__ = [
     "nps_difference",
     "nps_precision_sample_size",
     "nps_sample_size",
+    "plots",
     "random_split",
     "read_survey",
+    "record",
+    "record_estimate",
+    "record_posterior",
+    "session_information",
     "shares",
     "tabulate",
     "top_box",

@@ -85,6 +85,7 @@ PUBLIC_NAMES = {
     "mean_score",
     "nps",
     "read_survey",
+    "record",
     "shares",
     "tabulate",
     "top_box",

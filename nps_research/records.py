@@ -1,0 +1,174 @@
+"""Recorded numbers: what is kept of a number, and when a rerun counts as giving it back.
+
+A sampled number comes with its Monte Carlo error: two runs agree when they differ by at most four
+combined errors. A number without Monte Carlo error has to come back to its last stored digit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Verdict = Literal["supported", "refuted", "depends", "not testable here"]
+VERDICTS: tuple[Verdict, ...] = ("supported", "refuted", "depends", "not testable here")
+
+AGREEMENT_ERRORS = 4.0
+EXACT_DIGITS = 8
+# Rounding hides up to half a unit of the last digit; the rest is for the sum of two such errors.
+HALF_UNIT = 0.5 + 1e-6
+# Monte Carlo error of a 2.5 % quantile relative to that of the mean, for normal draws:
+# sqrt(0.025 * 0.975) / normal density at 1.96.
+QUANTILE_ERROR = 2.67
+NUMBERS = {"value": 1.0, "lower": QUANTILE_ERROR, "upper": QUANTILE_ERROR}
+
+
+@dataclass(frozen=True)
+class Record:
+    """One recorded number.
+
+    Attributes
+    ----------
+    value : float
+        The number.
+    mcse : float
+        Its Monte Carlo standard error; 0 for a number that any machine computes alike.
+    unit : str
+        Such as ``points``.
+    lower, upper : float or None
+        Bounds of the interval.
+    interval : str
+        Kind and mass of the interval, such as ``95 % credible interval``.
+    verdict : str or None
+        What the number says about the claim.
+    notebook : str
+        The notebook that recorded it.
+    """
+
+    value: float
+    mcse: float = 0.0
+    unit: str = ""
+    lower: float | None = None
+    upper: float | None = None
+    interval: str = ""
+    verdict: Verdict | None = None
+    notebook: str = ""
+
+    def rounded(self) -> Record:
+        """Keep the digits that another run can give back.
+
+        Examples
+        --------
+        >>> Record(39.38546, mcse=0.0113).rounded()
+        Record(value=39.385, mcse=0.011, unit='', lower=None, upper=None, interval='',
+               verdict=None, notebook='')
+        """
+        return replace(
+            self,
+            value=_rounded(self.value, self.mcse),
+            mcse=float(f"{self.mcse:.2g}"),
+            lower=None if self.lower is None else _rounded(self.lower, self.mcse),
+            upper=None if self.upper is None else _rounded(self.upper, self.mcse),
+        )
+
+    def __str__(self) -> str:
+        text = f"{self._shown(self.value)} {self.unit}".strip()
+        if self.mcse:
+            text += f" (Monte Carlo error {self.mcse:g})"
+        if self.lower is not None and self.upper is not None:
+            text += f", {self.interval} {self._shown(self.lower)} to {self._shown(self.upper)}"
+        return text
+
+    def _shown(self, number: float) -> str:
+        if self.mcse:
+            return f"{number:.{_decimals(number, self.mcse)}f}"
+        return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def disagreements(recorded: Record, rerun: Record) -> list[str]:
+    """Say in words where a rerun differs from what is recorded; empty if it agrees.
+
+    Examples
+    --------
+    >>> disagreements(Record(30.981132), Record(30.98))
+    ['value 30.981132, rerun 30.98']
+    """
+    differing = [name for name in NUMBERS if not _agree(name, recorded, rerun)]
+    differing += [
+        name
+        for name in ("unit", "interval", "verdict")
+        if getattr(recorded, name) != getattr(rerun, name)
+    ]
+    if (recorded.mcse == 0.0) != (rerun.mcse == 0.0):
+        differing.append("mcse")
+    return [f"{name} {getattr(recorded, name)}, rerun {getattr(rerun, name)}" for name in differing]
+
+
+def verify(recorded: Mapping[str, Record], rerun: Mapping[str, Record]) -> pd.DataFrame:
+    """Compare recorded numbers with those of a rerun.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a key of either: ``recorded``, ``rerun``, ``tolerance`` (largest difference that
+        counts as agreement), ``agrees`` and ``reason``. A key that is missing on one side does
+        not agree.
+    """
+    keys = sorted({*recorded, *rerun})
+    rows = [_compared(recorded.get(key), rerun.get(key)) for key in keys]
+    columns = ["recorded", "rerun", "tolerance", "agrees", "reason"]
+    return pd.DataFrame(rows, index=pd.Index(keys, name="key"), columns=columns)
+
+
+def read_results(path: Path) -> dict[str, Record]:
+    """Read a file of recorded numbers."""
+    entries = json.loads(path.read_text(encoding="utf-8"))["results"]
+    return {key: Record(**entry) for key, entry in entries.items()}
+
+
+def write_results(path: Path, results: Mapping[str, Record]) -> None:
+    """Write recorded numbers, sorted by key."""
+    entries = {key: asdict(results[key]) for key in sorted(results)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"results": entries}, indent=1) + "\n", encoding="utf-8")
+
+
+def _agree(name: str, recorded: Record, rerun: Record) -> bool:
+    before, after = getattr(recorded, name), getattr(rerun, name)
+    if before is None or after is None:
+        return before is after
+    return bool(abs(before - after) <= _tolerance(name, recorded, rerun))
+
+
+def _tolerance(name: str, recorded: Record, rerun: Record) -> float:
+    """Monte Carlo error of both runs, and the rounding of the recorded number."""
+    sampling = NUMBERS[name] * AGREEMENT_ERRORS * math.hypot(recorded.mcse, rerun.mcse)
+    return sampling + HALF_UNIT * 10.0 ** -_decimals(getattr(recorded, name), recorded.mcse)
+
+
+def _compared(recorded: Record | None, rerun: Record | None) -> tuple[object, ...]:
+    if recorded is None:
+        return math.nan, rerun.value if rerun else math.nan, 0.0, False, "not recorded"
+    if rerun is None:
+        return recorded.value, math.nan, 0.0, False, "no notebook gave it"
+    reasons = disagreements(recorded, rerun)
+    tolerance = _tolerance("value", recorded, rerun)
+    return recorded.value, rerun.value, tolerance, not reasons, "; ".join(reasons)
+
+
+def _decimals(number: float, mcse: float) -> int:
+    """Decimals kept: two digits of the Monte Carlo error, or eight of an exact number."""
+    if mcse > 0.0:
+        return max(0, 1 - math.floor(math.log10(mcse)))
+    return EXACT_DIGITS - 1 - (math.floor(math.log10(abs(number))) if number else 0)
+
+
+def _rounded(number: float, mcse: float) -> float:
+    return round(float(number), _decimals(number, mcse))

@@ -1,0 +1,94 @@
+"""Running notebooks: copies, recorded numbers, exit codes, and what a change leads to."""
+
+import json
+from dataclasses import replace
+
+import nbformat
+import pytest
+
+from nps_research import claims, cli, records, reproduction
+from nps_research.records import Record
+from nps_research.reproduction import Execution
+
+SOURCE = """\
+import nps_research as npsr
+npsr.record("a_result", 2.0 + {extra}, unit="points")
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A checkout with one notebook that records the number 2."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "data").mkdir()
+    monkeypatch.setattr(reproduction, "ROOT", tmp_path)
+    monkeypatch.setattr(cli, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(reproduction, "notebooks", lambda: [tmp_path / "notebooks" / "01_a.ipynb"])
+    recorded = {"a_result": Record(2.0, unit="points", notebook="01_a")}
+    monkeypatch.setattr(claims, "recorded_results", lambda: recorded)
+    return tmp_path
+
+
+def write_notebook(project, extra="0"):
+    cells = [nbformat.v4.new_code_cell(SOURCE.format(extra=extra))]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), project / "notebooks" / "01_a.ipynb")
+
+
+def test_reproduce_counts_notebooks_and_numbers(project, capsys):
+    write_notebook(project)
+    before = (project / "notebooks" / "01_a.ipynb").read_text()
+    assert cli.main(["reproduce", "--jobs", "1"]) == 0
+    assert "1 notebooks ran; 1 of 1 recorded numbers were reproduced" in capsys.readouterr().out
+    assert (project / "notebooks" / "01_a.ipynb").read_text() == before
+    copy = nbformat.read(project / "build" / "notebooks" / "01_a.ipynb", as_version=4)
+    assert "a_result" in copy.cells[0].outputs[0]["data"]["text/plain"]
+
+
+def test_a_number_that_does_not_come_back_fails(project, capsys):
+    write_notebook(project, extra="1e-4")
+    assert cli.main(["reproduce", "01_a", "--jobs", "1"]) == 1
+    captured = capsys.readouterr()
+    assert "0 of 1 recorded numbers" in captured.out
+    assert "a_result: value 2.0, rerun 2.0001" in captured.err
+
+
+def test_an_error_in_a_notebook_fails_and_is_shown(project, capsys):
+    write_notebook(project, extra="missing_name")
+    assert cli.main(["reproduce", "--jobs", "1"]) == 1
+    captured = capsys.readouterr()
+    assert "01_a: failed" in captured.out
+    assert "name 'missing_name' is not defined" in captured.err
+
+
+def test_refresh_renews_notebook_and_numbers(project, capsys):
+    write_notebook(project, extra="5")
+    assert cli.main(["refresh", "--jobs", "1"]) == 0
+    stored = json.loads((project / "data" / "recorded_results.json").read_text())["results"]
+    assert stored["a_result"]["value"] == 7.0
+    assert stored["a_result"]["notebook"] == "01_a"
+    renewed = nbformat.read(project / "notebooks" / "01_a.ipynb", as_version=4)
+    shown = renewed.cells[0].outputs[0]["data"]["text/plain"]
+    assert shown == "a_result: 7 points; reproduced"
+    assert renewed.metadata["language_info"] == {"name": "python"}
+    assert "renewed" in capsys.readouterr().out
+
+
+def test_unknown_notebooks_are_named(project, capsys):
+    write_notebook(project)
+    assert cli.main(["reproduce", "02_b"]) == 2
+    assert "no notebook '02_b'; there are: 01_a" in capsys.readouterr().err
+
+
+def test_numbers_of_notebooks_that_did_not_run_are_kept(project, monkeypatch):
+    other = Record(3.0, notebook="02_b")
+    old = {"a_result": Record(1.0, notebook="01_a"), "other": other}
+    monkeypatch.setattr(claims, "recorded_results", lambda: old)
+    write_notebook(project)
+    path = project / "notebooks" / "01_a.ipynb"
+    results = project / "results.json"
+    records.write_results(results, {"renamed": Record(2.0)})
+    copy = project / "copy.ipynb"
+    copy.write_text(path.read_text())
+    reproduction.adopt([Execution(path, copy, results, 1.0)])
+    stored = records.read_results(project / "data" / "recorded_results.json")
+    assert stored == {"other": other, "renamed": replace(Record(2.0), notebook="01_a")}
