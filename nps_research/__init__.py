@@ -53,7 +53,7 @@ _HOMES = {
     "tabulate": "counts",
     "top_box": "metrics",
 }
-_MODULES: tuple[str, ...] = ("claims", "plots")
+_MODULES = ("claims", "plots")
 
 __all__ = [
     "OrdinalModel",

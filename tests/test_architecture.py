@@ -77,18 +77,8 @@ WHOLLY_HEAVY = {"ordinal.pymc_model": {"pymc", "pytensor"}, "plots": {"matplotli
 VAGUE_NAMES = {"utils", "util", "helpers", "manager", "core", "common", "misc", "tools"}
 MOST_LINES = 450
 PUBLIC_NAMES = {
-    "OrdinalModel",
-    "RatingScale",
-    "bottom_box",
-    "csat",
-    "load_counts",
-    "mean_score",
-    "nps",
-    "read_survey",
-    "record",
-    "shares",
-    "tabulate",
-    "top_box",
+    *("RatingScale", "read_survey", "tabulate", "load_counts", "nps", "mean_score", "top_box"),
+    *("bottom_box", "csat", "shares", "OrdinalModel", "record"),
 }
 
 
