@@ -8,7 +8,8 @@ from scipy import stats
 
 import nps_research as npsr
 from nps_research.diagnostics import ConvergenceWarning
-from nps_research.ordinal import kernel
+from nps_research.ordinal import kernel, pymc_model
+from nps_research.ordinal.geometry import GroupGeometry, group_geometries
 
 FORMULA = "score ~ year * problem + mode + (1 | language)"
 CHAINS_AND_DRAWS = ("chain", "draw")
@@ -27,6 +28,13 @@ def fitted(sfo):
 @pytest.fixture(scope="module")
 def few():
     return pd.DataFrame({"score": [0, 6, 7, 9, 10], "n": [2, 3, 4, 5, 6]})
+
+
+@pytest.fixture(scope="module")
+def agents():
+    rng = np.random.default_rng(8)
+    rows = [(f"a{k}", score, 1 + 3 * k) for k in range(6) for score in rng.integers(4, 11, 4)]
+    return pd.DataFrame(rows, columns=["agent", "score", "n"])
 
 
 def z_scores(draws, exact):
@@ -155,6 +163,56 @@ class TestLikelihood:
             "coefficients": size * np.array([1.0, -1.0, 0.5]),
         }
         assert np.isfinite(graph.compile_dlogp(mode="FAST_COMPILE")(point)).all()
+
+
+class TestGroupGeometry:
+    """The coordinates of group effects change how the sampler moves, not what it finds."""
+
+    def test_the_density_includes_the_change_of_coordinates(self, agents):
+        graph = npsr.OrdinalModel("score ~ (1 | agent)", agents).to_pymc()
+        raw, sd = graph["raw_agent"], 0.7
+        coordinates = np.linspace(-1, 1, 6)
+        transform = graph.rvs_to_transforms[raw]
+        shrinkage = sd**2 / (1 + transform.information * sd**2)
+        values = transform.pull * shrinkage + np.sqrt(shrinkage) * coordinates
+        exact = stats.norm.logpdf(values, 0, sd).sum() + 0.5 * np.log(shrinkage).sum()
+        point = graph.initial_point() | {
+            "raw_agent_informed__": coordinates,
+            "sd_agent_log__": np.log(sd),
+        }
+        found = graph.compile_logp([raw], mode="FAST_COMPILE")(point)
+        assert found == pytest.approx(exact, rel=1e-12)
+
+    def test_the_common_shift_is_left_to_the_prior(self, agents):
+        model = npsr.OrdinalModel("score ~ (1 | agent)", agents)
+        geometry = group_geometries(model.design, model.link, np.empty(0), 1.8)[0]
+        assert geometry.information[0] == pytest.approx(0, abs=1e-9)
+        assert np.ptp(geometry.basis[:, 0]) < 1e-9
+        np.testing.assert_allclose(geometry.basis @ geometry.basis.T, np.eye(6), atol=1e-12)
+
+    def test_another_geometry_gives_the_same_posterior(self, agents, monkeypatch):
+        informed = npsr.OrdinalModel("score ~ (1 | agent)", agents)
+        first = informed.fit(random_seed=1, progressbar=False)
+        other = [GroupGeometry(np.eye(6), np.full(6, 4.0), np.linspace(-1, 1, 6))]
+        monkeypatch.setattr(pymc_model, "group_geometries", lambda *_: other)
+        model = npsr.OrdinalModel("score ~ (1 | agent)", agents)
+        one, two = first.summary(), model.fit(random_seed=2, progressbar=False).summary()
+        error = np.hypot(one["mcse_mean"], two["mcse_mean"])
+        assert ((one["mean"] - two["mean"]).abs() < 4 * error).all()
+        np.testing.assert_allclose(one["sd"], two["sd"], rtol=0.15)
+
+    @pytest.mark.parametrize("sd", [0.0, 2.0])
+    def test_groups_alike_or_far_apart_converge(self, sd):
+        rng = np.random.default_rng(9)
+        centres = 5 + sd * rng.normal(size=12)
+        rows = [
+            (f"a{k}", int(np.clip(np.round(centre + rng.normal()), 0, 10)), 1)
+            for k, centre in enumerate(centres)
+            for _ in range(5 + 10 * k)
+        ]
+        counts = pd.DataFrame(rows, columns=["agent", "score", "n"])
+        fit = npsr.OrdinalModel("score ~ (1 | agent)", counts).fit(random_seed=1, progressbar=False)
+        assert fit.convergence.converged
 
 
 class TestPosterior:

@@ -86,21 +86,35 @@ def derivatives(
     """
     lower, upper = bounds(predictors @ coefficients, cutpoints)
     log_p = link.log_interval(lower, upper)
-    jacobian = _edge_jacobian(predictors, len(cutpoints))
     first, second, mixed = _edge_derivatives(link, counts, upper[:, :-1], log_p)
-    gradient = np.einsum("je,jep->p", first, jacobian)
-    hessian = np.einsum("je,jep,jeq->pq", second, jacobian, jacobian)
-    cross = np.einsum("je,jep,jeq->pq", mixed, jacobian[:, :-1], jacobian[:, 1:])
+    along = _with_neighbours(second, mixed)
+    between = np.diag(mixed.sum(axis=0), 1)
+    across = -along.T @ predictors
+    hessian = np.block(
+        [
+            [np.diag(second.sum(axis=0)) + between + between.T, across],
+            [across.T, (predictors.T * along.sum(axis=1)) @ predictors],
+        ]
+    )
+    gradient = np.concatenate([first.sum(axis=0), -predictors.T @ first.sum(axis=1)])
     value = float(np.sum(counts * np.where(counts > 0, log_p, 0.0)))
-    return Derivatives(value, gradient, hessian + cross + cross.T)
+    return Derivatives(value, gradient, hessian)
 
 
-def _edge_jacobian(predictors: Array, n_cutpoints: int) -> Array:
-    """Differentiate cutpoint_k - eta_j: shape (cells, cutpoints, parameters)."""
-    n_cells = len(predictors)
-    to_cutpoints = np.broadcast_to(np.eye(n_cutpoints), (n_cells, n_cutpoints, n_cutpoints))
-    to_terms = np.repeat(-predictors[:, None, :], n_cutpoints, axis=1)
-    return np.concatenate([to_cutpoints, to_terms], axis=2)
+def eta_derivatives(link: Link, counts: Array, eta: Array, cutpoints: Array) -> tuple[Array, Array]:
+    """Return the first and second derivative of the log-likelihood in eta, shape (cells,) each."""
+    lower, upper = bounds(eta, cutpoints)
+    log_p = link.log_interval(lower, upper)
+    first, second, mixed = _edge_derivatives(link, counts, upper[:, :-1], log_p)
+    return -first.sum(axis=1), _with_neighbours(second, mixed).sum(axis=1)
+
+
+def _with_neighbours(second: Array, mixed: Array) -> Array:
+    """Add to every edge its mixed terms: eta_j moves all edges of its cell together."""
+    along = second.copy()
+    along[:, 1:] += mixed
+    along[:, :-1] += mixed
+    return along
 
 
 def _edge_derivatives(

@@ -1,4 +1,4 @@
-"""Maximum likelihood for the cumulative model: Newton's method on counts, in milliseconds."""
+"""Maximum likelihood for the cumulative model, from counts, in milliseconds."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from nps_research.ordinal import kernel
+from nps_research.ordinal.marginal_likelihood import (
+    MarginalLikelihood,
+    maximise_marginal,
+    observed_information,
+)
+from nps_research.ordinal.newton import PenalisedLikelihood, ascend
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nps_research.ordinal.design import Design
-    from nps_research.ordinal.kernel import Derivatives
     from nps_research.ordinal.links import Link
 
     Array = NDArray[np.float64]
 
-MAX_STEPS = 100
-# Newton's decrement is twice the distance of the log-likelihood to its maximum.
-DECREMENT = 1e-12
 # A latent standard error this large means that the likelihood is flat: the estimate is infinite.
 SEPARATED_SE = 50.0
+# Share of the latent standard deviation below which groups count as alike.
+NO_VARIATION = 1e-2
 
 
 class EstimationWarning(UserWarning):
@@ -78,39 +81,17 @@ class MaximumLikelihood:
 
 
 @dataclass(frozen=True)
-class _Likelihood:
-    """The function to maximise: of the cutpoints, followed by the coefficients."""
+class _Estimate:
+    """Parameters, their covariance, and the log-likelihood there."""
 
-    link: Link
-    counts: Array
-    predictors: Array
-
-    @property
-    def n_cutpoints(self) -> int:
-        return int(self.counts.shape[1]) - 1
-
-    def at(self, parameters: Array) -> Derivatives:
-        cutpoints, coefficients = np.split(parameters, [self.n_cutpoints])
-        return kernel.derivatives(self.link, self.counts, self.predictors, cutpoints, coefficients)
-
-    def start(self) -> Array:
-        """Return the cutpoints of the pooled answers, and coefficients of zero."""
-        totals = self.counts.sum(axis=0)
-        below = np.cumsum(totals)[:-1] / totals.sum()
-        above = np.cumsum(totals[::-1])[::-1][1:] / totals.sum()
-        cutpoints = self.link.quantile_of_tails(below, above)
-        return np.concatenate([cutpoints, np.zeros(self.predictors.shape[1])])
-
-
-@dataclass(frozen=True)
-class _Maximum:
     parameters: Array
-    derivatives: Derivatives
+    covariance: Array
+    log_likelihood: float
     iterations: int
 
 
-def maximise(design: Design, link: Link) -> MaximumLikelihood:
-    """Maximise the likelihood of `design` over cutpoints and coefficients.
+def maximise(design: Design, link: Link, quadrature_points: int = 10) -> MaximumLikelihood:
+    """Maximise the likelihood of `design` over cutpoints, coefficients and a group-level sd.
 
     Scores that nobody gave have an estimated probability of zero: the two cutpoints around such a
     score coincide, and beyond the lowest or highest score given they are infinite.
@@ -118,9 +99,11 @@ def maximise(design: Design, link: Link) -> MaximumLikelihood:
     Parameters
     ----------
     design : Design
-        Cells, counts and predictors, without group-level terms.
+        Cells, counts and predictors, with at most one group intercept.
     link : Link
         Latent distribution.
+    quadrature_points : int
+        For a group intercept, whose effects are integrated out: 1 is Laplace's approximation.
 
     Returns
     -------
@@ -129,25 +112,56 @@ def maximise(design: Design, link: Link) -> MaximumLikelihood:
     Raises
     ------
     ValueError
-        If the model has group-level terms, if terms are linear combinations of others, or if all
-        answers are the same score.
+        If there are several group intercepts, if terms are linear combinations of others, or if
+        all answers are the same score.
     """
     given = design.counts.sum(axis=0) > 0
     _check_identified(design, given)
-    likelihood = _Likelihood(link, design.counts[:, given], design.predictors)
-    maximum = _newton(likelihood)
+    plain = _without_groups(design, given, link)
+    if not design.groupings:
+        _warn_of_infinite_estimates(design.terms, plain, link)
+        return _labelled(design, given, plain)
+    if quadrature_points < 1:
+        raise ValueError(f"quadrature_points must be at least 1; found {quadrature_points}.")
+    likelihood = MarginalLikelihood(
+        link,
+        design.counts[:, given],
+        design.predictors,
+        design.groupings[0].index,
+        quadrature_points,
+    )
+    return _labelled(design, given, _with_groups(likelihood, plain.parameters))
+
+
+def _without_groups(design: Design, given: NDArray[np.bool_], link: Link) -> _Estimate:
+    maximum = ascend(PenalisedLikelihood(link, design.counts[:, given], design.predictors))
+    if not maximum.reached:
+        _warn(
+            f"the likelihood still rose after {maximum.iterations} Newton steps; the estimates "
+            f"are not final."
+        )
     covariance = linalg.inv(-maximum.derivatives.hessian)
-    se = np.sqrt(np.diag(covariance))
-    _warn_of_infinite_estimates(design.terms, se[likelihood.n_cutpoints :], link)
-    return _labelled(design, given, maximum, covariance)
+    value = maximum.derivatives.value
+    return _Estimate(maximum.parameters, covariance, value, maximum.iterations)
+
+
+def _with_groups(likelihood: MarginalLikelihood, start: Array) -> _Estimate:
+    parameters, iterations = maximise_marginal(likelihood, start)
+    information = observed_information(likelihood, parameters)
+    covariance = np.full_like(information, np.nan)
+    free = len(parameters)
+    if parameters[-1] < NO_VARIATION * likelihood.link.latent_sd:
+        _warn("the groups differ by no more than chance: their standard deviation is at 0.")
+        free -= 1
+    covariance[:free, :free] = linalg.inv(information[:free, :free])
+    return _Estimate(parameters, covariance, likelihood(parameters), iterations)
 
 
 def _check_identified(design: Design, given: NDArray[np.bool_]) -> None:
-    if design.groupings:
+    if len(design.groupings) > 1:
         raise ValueError(
-            f"maximum likelihood takes no group-level terms; found (1 | "
-            f"{design.groupings[0].name}) in {design.formula!r}. Use fit(), or enter "
-            f"{design.groupings[0].name} as a predictor."
+            f"maximum likelihood takes one group intercept; found {len(design.groupings)} in "
+            f"{design.formula!r}. Use fit(), or enter all but one as predictors."
         )
     if given.sum() < 2:
         only = design.rating_scale.scores[given]
@@ -172,69 +186,41 @@ def _check_rank(design: Design) -> None:
         )
 
 
-def _newton(likelihood: _Likelihood) -> _Maximum:
-    parameters = likelihood.start()
-    current = likelihood.at(parameters)
-    for iteration in range(MAX_STEPS):
-        step = linalg.solve(-current.hessian, current.gradient, assume_a="sym")
-        if current.gradient @ step < DECREMENT:
-            return _Maximum(parameters, current, iteration)
-        parameters, current = _climb(likelihood, parameters, step, current)
-    warnings.warn(
-        f"the likelihood still rose after {MAX_STEPS} Newton steps; the estimates are not final.",
-        EstimationWarning,
-        stacklevel=4,
-    )
-    return _Maximum(parameters, current, MAX_STEPS)
-
-
-def _climb(
-    likelihood: _Likelihood, parameters: Array, step: Array, here: Derivatives
-) -> tuple[Array, Derivatives]:
-    """Halve `step` until the cutpoints are in order and the likelihood does not fall."""
-    for _ in range(60):
-        candidate = parameters + step
-        if np.all(np.diff(candidate[: likelihood.n_cutpoints]) > 0):
-            there = likelihood.at(candidate)
-            if there.value >= here.value - 1e-10 * abs(here.value):
-                return candidate, there
-        step = step / 2.0
-    return parameters, here
-
-
-def _warn_of_infinite_estimates(terms: list[str], se: Array, link: Link) -> None:
+def _warn_of_infinite_estimates(terms: list[str], estimate: _Estimate, link: Link) -> None:
+    se = np.sqrt(np.diag(estimate.covariance))[len(estimate.parameters) - len(terms) :]
     infinite = [term for term, error in zip(terms, se, strict=True) if not error < SEPARATED_SE]
     if infinite:
-        warnings.warn(
+        _warn(
             f"{', '.join(infinite)}: no finite {link.name} estimate exists, since all answers of "
-            f"a group are at one end of the scale. The standard error is meaningless; use fit().",
-            EstimationWarning,
-            stacklevel=4,
+            f"a group are at one end of the scale. The standard error is meaningless; use fit()."
         )
 
 
-def _labelled(
-    design: Design, given: NDArray[np.bool_], maximum: _Maximum, covariance: Array
-) -> MaximumLikelihood:
+def _warn(message: str) -> None:
+    warnings.warn(message, EstimationWarning, stacklevel=5)
+
+
+def _labelled(design: Design, given: NDArray[np.bool_], estimate: _Estimate) -> MaximumLikelihood:
     labels = [f"cutpoint[{label}]" for label in design.rating_scale.cutpoint_labels]
-    source = _cutpoint_source(given)
-    n_estimated = int(given.sum()) - 1
-    values = np.concatenate([[-np.inf], maximum.parameters[:n_estimated], [np.inf]])
-    errors = np.concatenate([[np.nan], np.sqrt(np.diag(covariance))[:n_estimated], [np.nan]])
-    se = np.sqrt(np.diag(covariance))[n_estimated:]
+    terms = design.terms + [f"sd({grouping.name})" for grouping in design.groupings]
+    source, n_estimated = _cutpoint_source(given), int(given.sum()) - 1
+    cutpoints, slopes = np.split(estimate.parameters, [n_estimated])
+    errors, slope_errors = np.split(np.sqrt(np.diag(estimate.covariance)), [n_estimated])
+    bounded = np.array([-np.inf, *cutpoints, np.inf])[source]
+    bounded_errors = np.array([np.nan, *errors, np.nan])[source]
     estimates = pd.DataFrame(
         {
-            "estimate": np.concatenate([values[source], maximum.parameters[n_estimated:]]),
-            "se": np.concatenate([errors[source], se]),
+            "estimate": np.concatenate([bounded, slopes]),
+            "se": np.concatenate([bounded_errors, slope_errors]),
         },
-        index=pd.Index(labels + design.terms, name="term"),
+        index=pd.Index(labels + terms, name="term"),
     )
-    estimated = [labels[k] for k in _first_positions(source, n_estimated)] + design.terms
+    rows = [labels[k] for k in _first_positions(source, n_estimated)] + terms
     return MaximumLikelihood(
         estimates=estimates,
-        covariance=pd.DataFrame(covariance, index=estimated, columns=estimated),
-        log_likelihood=maximum.derivatives.value,
-        iterations=maximum.iterations,
+        covariance=pd.DataFrame(estimate.covariance, index=rows, columns=rows),
+        log_likelihood=estimate.log_likelihood,
+        iterations=estimate.iterations,
         n=int(design.counts.sum()),
     )
 

@@ -81,20 +81,33 @@ class OrdinalModel:
         self.link = LINKS[link]
         self.priors = priors or Priors()
 
-    def maximum_likelihood(self) -> MaximumLikelihood:
-        """Estimate by maximum likelihood, in milliseconds.
+    def maximum_likelihood(self, *, quadrature_points: int = 10) -> MaximumLikelihood:
+        """Estimate by maximum likelihood: in milliseconds, or seconds with a group intercept.
+
+        Parameters
+        ----------
+        quadrature_points : int
+            Points of the adaptive quadrature that integrates a group intercept out; 1 is
+            Laplace's approximation.
 
         Returns
         -------
         MaximumLikelihood
-            With `estimates`, `covariance`, `log_likelihood` and `aic`.
+            With `estimates`, `covariance`, `log_likelihood` and `aic`. A group intercept adds the
+            term ``sd(group)``.
 
         Raises
         ------
         ValueError
-            If the model has group-level terms or redundant terms, or all answers are the same.
+            If the model has several group intercepts or redundant terms, or all answers are the
+            same.
+
+        Warns
+        -----
+        EstimationWarning
+            If an estimate is infinite or the groups do not differ.
         """
-        return maximise(self.design, self.link)
+        return maximise(self.design, self.link, quadrature_points)
 
     def to_pymc(self) -> pymc.Model:
         """Return the model for PyMC, to inspect or to extend."""

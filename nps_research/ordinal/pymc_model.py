@@ -7,8 +7,7 @@ Three choices make it fast to sample and exact to simulate:
   by construction.
 - Predictors and group effects are centred on the average respondent, so that moving them does not
   move the cutpoints.
-- Each group effect is centred as far as its answers inform it (Papaspiliopoulos, Roberts and
-  Skoeld 2007, "A General Framework for the Parametrization of Hierarchical Models").
+- Group effects move in coordinates of `geometry.py`: centred as far as the answers inform them.
 """
 
 from __future__ import annotations
@@ -19,20 +18,21 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
+from pymc.distributions.transforms import Transform
+
+from nps_research.ordinal.geometry import group_geometries
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nps_research.ordinal.design import Design, Grouping
+    from nps_research.ordinal.geometry import GroupGeometry
     from nps_research.ordinal.links import Link
     from nps_research.ordinal.priors import Priors
 
     Array = NDArray[np.float64]
     Symbol = Any
 
-# Share of the latent standard deviation at which an effect counts as informed: it only steers the
-# parametrisation, never the posterior.
-TYPICAL_GROUP_SD = 0.25
 # The smallest double with a finite logarithm and reciprocal: keeps gradients finite.
 TINY = 1e-300
 
@@ -144,15 +144,16 @@ def _random_log_gamma(generator: np.random.Generator, shape: Array, size: Any) -
 def _linear_predictor(design: Design, link: Link, priors: Priors) -> tuple[Symbol, Symbol]:
     """Return eta relative to the average respondent (cells,), and the average respondent's eta."""
     eta, offset = pt.zeros(len(design.cells)), pt.zeros(())
+    scales = priors.coefficient_sd * link.latent_sd / _prior_units(design)
     if design.terms:
-        scale = priors.coefficient_sd * link.latent_sd / _prior_units(design)
-        coefficients = pm.Normal("coefficients", 0.0, scale, dims="term")
+        coefficients = pm.Normal("coefficients", 0.0, scales, dims="term")
         eta = eta + pt.dot(design.predictors - design.average, coefficients)
         offset = offset + pt.dot(design.average, coefficients)
-    for grouping in design.groupings:
-        effect = _group_effect(grouping, design, priors.group_sd * link.latent_sd)
-        shares = _group_sizes(grouping, design) / design.cell_sizes.sum()
-        average = pt.dot(shares, effect)
+    group_scale = priors.group_sd * link.latent_sd
+    geometries = group_geometries(design, link, scales, group_scale)
+    for grouping, geometry in zip(design.groupings, geometries, strict=True):
+        effect = _group_effect(grouping, geometry, group_scale)
+        average = pt.dot(_group_shares(grouping, design), effect)
         eta = eta + effect[grouping.index] - average
         offset = offset + average
     return eta, offset
@@ -166,20 +167,52 @@ def _prior_units(design: Design) -> Array:
     return np.where(contrast | (two_sd == 0.0), 1.0, two_sd)
 
 
-def _group_effect(grouping: Grouping, design: Design, scale: float) -> Symbol:
+def _group_effect(grouping: Grouping, geometry: GroupGeometry, scale: float) -> Symbol:
     sd = pm.HalfNormal(f"sd_{grouping.name}", scale)
-    sizes = _group_sizes(grouping, design)
-    informed = sizes / (sizes + TYPICAL_GROUP_SD**-2)
-    raw = pm.Normal(f"raw_{grouping.name}", 0.0, sd**informed, dims=grouping.name)
+    raw = pm.Normal(
+        f"raw_{grouping.name}",
+        0.0,
+        sd,
+        shape=len(grouping.levels),
+        transform=Informed(geometry),
+    )
     return pm.Deterministic(
-        f"effect_{grouping.name}", sd ** (1.0 - informed) * raw, dims=grouping.name
+        f"effect_{grouping.name}", pt.dot(geometry.basis, raw), dims=grouping.name
     )
 
 
-def _group_sizes(grouping: Grouping, design: Design) -> Array:
-    return np.bincount(
-        grouping.index, weights=design.cell_sizes, minlength=len(grouping.levels)
-    ).astype(float)
+class Informed(Transform):  # type: ignore[misc]  # pymc has no types
+    """Standard deviations from the mean that the answers suggest, given the group-level sd."""
+
+    name = "informed"
+
+    def __init__(self, geometry: GroupGeometry) -> None:
+        self.information = geometry.information
+        self.pull = geometry.pull
+
+    def forward(self, value: Symbol, *inputs: Symbol) -> Symbol:
+        """Return the sampler's coordinates of effects."""
+        mean, sd = self._moments(*inputs)
+        return (value - mean) / sd
+
+    def backward(self, value: Symbol, *inputs: Symbol) -> Symbol:
+        """Return the effects at the sampler's coordinates."""
+        mean, sd = self._moments(*inputs)
+        return mean + sd * value
+
+    def log_jac_det(self, value: Symbol, *inputs: Symbol) -> Symbol:
+        """Return the log derivative of `backward`, one a coordinate."""
+        _, sd = self._moments(*inputs)
+        return pt.log(sd) + pt.zeros_like(value)
+
+    def _moments(self, *inputs: Symbol) -> tuple[Symbol, Symbol]:
+        variance = inputs[-1] ** 2
+        shrinkage = variance / (1.0 + self.information * variance)
+        return self.pull * shrinkage, pt.sqrt(shrinkage)
+
+
+def _group_shares(grouping: Grouping, design: Design) -> Array:
+    return np.bincount(grouping.index, design.cell_shares, minlength=len(grouping.levels))
 
 
 def _cutpoints(link: Link, log_above: Symbol) -> Symbol:
