@@ -2,7 +2,7 @@
 
 One style for all. Colours are those of Okabe and Ito (2008, "Color Universal Design"), which
 readers with any colour vision can tell apart; detractors, passives and promoters keep theirs
-throughout, and differ in lightness so that they survive printing in grey.
+throughout. In grey print, position tells promoters and detractors apart.
 """
 
 from __future__ import annotations
@@ -241,22 +241,14 @@ def plot_posterior_predictive(
     numpy.ndarray
         The axes, one a group.
     """
-    observed, replicates = fit.observed_counts(by), fit.replicated_counts(by, random_seed)
-    tails = [(1 - mass) / 2, 0.5, (1 + mass) / 2]
-    lower, middle, upper = replicates.quantile(tails, ("chain", "draw"))
-    names = [str(name) for name in observed[by].values] if by else ["all"]
-    axes = _panels(len(names), columns)
-    scores = fit.design.rating_scale.scores
-    for position, (axis, name) in enumerate(zip(axes, names, strict=True)):
-        n = int((observed.isel({by: position}) if by else observed).sum())
-        bars, low, mid, high = (
-            100 / n * (each.isel({by: position}) if by else each).to_numpy()
-            for each in (observed, lower, middle, upper)
-        )
-        colours = [GROUP_COLOURS[group] for group in fit.design.rating_scale.groups]
-        axis.bar(scores, bars, color=colours, width=0.85, alpha=0.55)
-        axis.errorbar(scores, mid, yerr=[mid - low, high - mid], fmt="o", color=INK, ms=4)
-        axis.set(title=f"{name} (n = {n:,})", xticks=scores)
+    panels = _replicated_shares(fit, by, random_seed, mass)
+    axes = _panels(len(panels), columns)
+    scale = fit.design.rating_scale
+    colours = [GROUP_COLOURS[group] for group in scale.groups]
+    for axis, (name, (bars, low, mid, high)) in zip(axes, panels.items(), strict=True):
+        axis.bar(scale.scores, bars, color=colours, width=0.85, alpha=0.55)
+        axis.errorbar(scale.scores, mid, yerr=[mid - low, high - mid], fmt="o", color=INK, ms=4)
+        axis.set(title=name, xticks=scale.scores)
     _label_panels(axes, columns, "Score", "Answers (%)")
     label = f"replicated: median and {100 * mass:.0f} % interval"
     point = Line2D([], [], marker="o", ls="-", color=INK, ms=4, label=label)
@@ -285,15 +277,30 @@ def plot_coverage(tables: Mapping[str, pd.DataFrame], *, title: str = "") -> NDA
     markers = dict(zip(COVERAGE_COLOURS, "os^D", strict=True))
     for axis, (name, table) in zip(axes, tables.items(), strict=True):
         for method in table.index.unique("method"):
-            line = table["coverage"].xs(method)
+            line = 100 * table["coverage"].xs(method)
             style = {"color": COVERAGE_COLOURS[method], "marker": markers[method]}
-            axis.plot(line.index, line, label=method.replace("_", " "), **style)
-        axis.axhline(0.95, color=INK, lw=1, ls="--")
+            axis.plot(line.index, line, ls="", label=method.replace("_", " "), **style)
+        axis.axhline(95, color=INK, lw=1, ls="--", label="promised")
         axis.set(title=name)
-    _label_panels(axes, len(tables), "Answers", "Coverage")
+    _label_panels(axes, len(tables), "Answers", "Coverage (%)")
     _legend_below(axes[0])
     _set_title(axes[0], title)
     return axes
+
+
+def _replicated_shares(
+    fit: ScoreDraws, by: str | None, random_seed: int | None, mass: float
+) -> dict[str, list[NDArray[np.float64]]]:
+    """Return percentages by panel: observed, and lower, middle and upper of the replicates."""
+    observed, replicates = fit.observed_counts(by), fit.replicated_counts(by, random_seed)
+    tails = [(1 - mass) / 2, 0.5, (1 + mass) / 2]
+    parts = [observed, *replicates.quantile(tails, ("chain", "draw"))]
+    panels = {}
+    for position, group in enumerate(observed[by].values if by else ["all answers"]):
+        rows = [(part.isel({by: position}) if by else part).to_numpy() for part in parts]
+        n = rows[0].sum()
+        panels[f"{group} (n = {n:,.0f})"] = [100 / n * row for row in rows]
+    return panels
 
 
 def _score_shares(
@@ -346,7 +353,7 @@ def _legend_below(axis: Axes, handles: Sequence[Artist] | None = None) -> None:
     for earlier in figure.legends:
         earlier.remove()
     shown = handles or axis.get_legend_handles_labels()[0]
-    figure.legend(handles=shown, loc="outside lower center", ncols=4, fontsize="small")
+    figure.legend(handles=shown, loc="outside lower center", ncols=5, fontsize="small")
 
 
 def _set_title(axis: Axes, title: str) -> None:

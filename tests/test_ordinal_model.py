@@ -88,6 +88,17 @@ class TestDesign:
         ):
             npsr.OrdinalModel("score ~ mode", counts)
 
+    @pytest.mark.parametrize("name", ["chain", "term", "cell"])
+    def test_names_of_dimensions_are_refused_as_predictors(self, sfo, name):
+        with pytest.raises(ValueError, match=f"'{name}' cannot be a predictor .* Rename it"):
+            npsr.OrdinalModel(f"score ~ (1 | {name})", sfo.rename(columns={"mode": name}))
+
+    def test_splines_and_transforms_are_understood(self):
+        rng = np.random.default_rng(4)
+        counts = pd.DataFrame({"x": rng.uniform(1, 9, 300), "score": rng.integers(0, 11, 300)})
+        design = npsr.OrdinalModel("score ~ bs(x, df=4) + np.log(x)", counts).design
+        assert design.predictors.shape == (300, 5)
+
     @pytest.mark.parametrize("option", [{"link": "tobit"}, {"family": "ordered"}])
     def test_unknown_options_list_the_known_ones(self, sfo, option):
         with pytest.raises(ValueError, match="choose one of"):
@@ -282,6 +293,8 @@ class TestPosterior:
         assert prior.nps("region").dims == ("chain", "draw", "region")
         with pytest.raises(ValueError, match="regoin"):
             prior.nps("regoin")
+        with pytest.raises(ValueError, match="'score' cannot be"):
+            prior.nps("score")
 
     def test_replicates_have_the_size_of_the_data(self, fitted):
         replicates = fitted.posterior_predictive("year", random_seed=1)

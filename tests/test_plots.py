@@ -120,7 +120,7 @@ def test_observed_bars_and_replicates_are_shares(airport, prior):
 def test_coverage_is_drawn_as_computed():
     table = npsr.nps_coverage((0.1, 0.3, 0.6), [5, 10], ["wald", "score"])
     axis = plots.plot_coverage({"a population": table})[0]
-    np.testing.assert_allclose(axis.lines[1].get_ydata(), table["coverage"].xs("score"))
+    np.testing.assert_allclose(axis.lines[1].get_ydata(), 100 * table["coverage"].xs("score"))
 
 
 def test_figures_can_be_saved_without_warning(airport, tmp_path):

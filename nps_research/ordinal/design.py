@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
+# Dimensions of results, and columns of the count table that are no predictors.
+RESERVED = frozenset({"cell", "chain", "cutpoint", "draw", "n", "score", "term"})
+
+
 @dataclass(frozen=True)
 class Grouping:
     """A group-level intercept `(1 | name)`: its levels, and the level of every cell."""
@@ -98,7 +102,8 @@ class Design:
     def _tabulated(
         self, by: str | Sequence[str] | None, column: NDArray[np.int64], n_columns: int
     ) -> tuple[pd.Index, Array]:
-        names = [by] if isinstance(by, str) else by or ()
+        names = [by] if isinstance(by, str) else list(by or ())
+        _refuse_reserved_names(names)
         for name in names:
             if name not in self.answers.columns:
                 known = self.answers.columns.drop("cell")
@@ -139,7 +144,9 @@ def build_design(formula: str, table: pd.DataFrame, rating_scale: RatingScale) -
         slopes, or names a column that is missing or has missing values.
     """
     description = _read_formula(formula)
-    names = sorted(description.var_names - {"score"})
+    # formulae lists arguments given by keyword, as in bs(x, df=4), under an empty name.
+    names = sorted(description.var_names - {"score", ""})
+    _refuse_reserved_names(names)
     counts = as_counts(table, rating_scale, by=names)
     _refuse_missing_values(counts, names)
     answered = counts[counts["score"].notna() & (counts["n"] > 0)]
@@ -157,6 +164,15 @@ def build_design(formula: str, table: pd.DataFrame, rating_scale: RatingScale) -
         predictors=common.to_numpy(dtype=float),
         groupings=group,
     )
+
+
+def _refuse_reserved_names(names: Sequence[str]) -> None:
+    taken = sorted(RESERVED.intersection(names))
+    if taken:
+        raise ValueError(
+            f"column {taken[0]!r} cannot be a predictor or a group: results have a dimension of "
+            f"that name. Rename it, as in counts.rename(columns={{{taken[0]!r}: 'my_{taken[0]}'}})."
+        )
 
 
 def _read_formula(formula: str) -> Any:

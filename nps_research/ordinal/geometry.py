@@ -9,7 +9,7 @@ correlations either. Given sd, each coordinate then has, approximately, the norm
 and the sampler moves in its standard deviations from this mean: the non-centred parametrisation
 where the answers say nothing, the centred one where they say everything, and the right mixture in
 between, for every value of sd. The approximation decides the geometry, never the posterior. The
-idea of going part of the way is that of Papaspiliopoulos, Roberts and Skoeld (2007), "A General
+idea of going part of the way is that of Papaspiliopoulos, Roberts and Sköld (2007), "A General
 Framework for the Parametrization of Hierarchical Models".
 """
 
