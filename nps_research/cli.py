@@ -52,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _selected(names: Sequence[str]) -> list[Path]:
     known = {path.stem: path for path in reproduction.notebooks()}
+    if not known:
+        raise ValueError(
+            "there are no notebooks beside the package. They come with a checkout of the project, "
+            "not with an installed package."
+        )
     wanted = [name.removesuffix(".ipynb").rsplit("/", maxsplit=1)[-1] for name in names]
     unknown = [name for name in wanted if name not in known]
     if unknown:

@@ -79,6 +79,12 @@ def test_unknown_notebooks_are_named(project, capsys):
     assert "no notebook '02_b'; there are: 01_a" in capsys.readouterr().err
 
 
+def test_an_installed_package_says_where_notebooks_are(capsys, monkeypatch):
+    monkeypatch.setattr(reproduction, "notebooks", list)
+    assert cli.main(["reproduce"]) == 2
+    assert "come with a checkout" in capsys.readouterr().err
+
+
 def test_numbers_of_notebooks_that_did_not_run_are_kept(project, monkeypatch):
     other = Record(3.0, notebook="02_b")
     old = {"a_result": Record(1.0, notebook="01_a"), "other": other}
