@@ -46,7 +46,14 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=meaning, description=meaning)
         command.add_argument("notebooks", nargs="*", help="names; all when none is given")
-        command.add_argument("--jobs", type=int, default=2, help="notebooks at a time (default 2)")
+        command.add_argument(
+            "--jobs",
+            type=int,
+            default=2,
+            choices=range(1, 9),
+            metavar="N",
+            help="notebooks at a time, 1 to 8 (default 2)",
+        )
     return parser
 
 
@@ -61,7 +68,7 @@ def _selected(names: Sequence[str]) -> list[Path]:
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise ValueError(f"no notebook {unknown[0]!r}; there are: {', '.join(known)}")
-    return [known[name] for name in wanted] or list(known.values())
+    return [known[name] for name in dict.fromkeys(wanted)] or list(known.values())
 
 
 def _refresh(paths: Sequence[Path], jobs: int) -> int:

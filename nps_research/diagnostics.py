@@ -6,6 +6,7 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -171,11 +172,11 @@ def convergence(idata: xr.DataTree, table: pd.DataFrame) -> ConvergenceReport:
     """Report on the draws behind a summary table."""
     sizes: dict[Any, int] = dict(idata["posterior"].sizes)
     return ConvergenceReport(
-        r_hat=float(table["r_hat"].max()),
-        ess_bulk=float(table["ess_bulk"].min()),
-        ess_tail=float(table["ess_tail"].min()),
+        r_hat=float(table["r_hat"].max(skipna=False)),
+        ess_bulk=float(table["ess_bulk"].min(skipna=False)),
+        ess_tail=float(table["ess_tail"].min(skipna=False)),
         divergences=int(idata["sample_stats"]["diverging"].sum()),
-        worst=str(table["r_hat"].astype(float).idxmax()),
+        worst=str(table["r_hat"].astype(float).fillna(np.inf).idxmax()),
         chains=sizes["chain"],
         draws=sizes["draw"],
     )

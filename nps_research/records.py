@@ -27,6 +27,8 @@ HALF_UNIT = 0.5 + 1e-6
 # Monte Carlo error of a 2.5 % quantile relative to that of the mean, for normal draws:
 # sqrt(0.025 * 0.975) / normal density at 1.96.
 QUANTILE_ERROR = 2.67
+# Monte Carlo errors of honest runs differ by a few per cent; of stuck chains by far more.
+MCSE_RATIO = 2.5
 NUMBERS = {"value": 1.0, "lower": QUANTILE_ERROR, "upper": QUANTILE_ERROR}
 
 
@@ -106,7 +108,7 @@ def disagreements(recorded: Record, rerun: Record) -> list[str]:
         for name in ("unit", "interval", "verdict")
         if getattr(recorded, name) != getattr(rerun, name)
     ]
-    if (recorded.mcse == 0.0) != (rerun.mcse == 0.0):
+    if not _alike(recorded.mcse, rerun.mcse):
         differing.append("mcse")
     return [f"{name} {getattr(recorded, name)}, rerun {getattr(rerun, name)}" for name in differing]
 
@@ -138,6 +140,11 @@ def write_results(path: Path, results: Mapping[str, Record]) -> None:
     entries = {key: asdict(results[key]) for key in sorted(results)}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"results": entries}, indent=1) + "\n", encoding="utf-8")
+
+
+def _alike(before: float, after: float) -> bool:
+    """Tell a rerun whose own error shows that it did not converge."""
+    return before == after or before / MCSE_RATIO <= after <= before * MCSE_RATIO
 
 
 def _agree(name: str, recorded: Record, rerun: Record) -> bool:

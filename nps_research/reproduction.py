@@ -67,8 +67,12 @@ def run_all(
         (build / folder).mkdir(parents=True)
     with ProcessPoolExecutor(jobs) as pool:
         pending = [pool.submit(run, path, build, refresh=refresh) for path in paths]
-        for done in as_completed(pending):
-            yield done.result()
+        try:
+            for done in as_completed(pending):
+                yield done.result()
+        finally:
+            # After an interrupt no further notebook may start.
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def run(path: Path, build: Path, *, refresh: bool = False) -> Execution:
@@ -88,7 +92,11 @@ def run(path: Path, build: Path, *, refresh: bool = False) -> Execution:
 
 def _execute(notebook: NotebookNode, folder: Path) -> str:
     from nbclient import NotebookClient  # noqa: PLC0415  (slow to import)
-    from nbclient.exceptions import CellExecutionError  # noqa: PLC0415
+    from nbclient.exceptions import (  # noqa: PLC0415
+        CellExecutionError,
+        CellTimeoutError,
+        DeadKernelError,
+    )
 
     client = NotebookClient(
         notebook,
@@ -100,7 +108,7 @@ def _execute(notebook: NotebookNode, folder: Path) -> str:
     )
     try:
         client.execute()
-    except CellExecutionError as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         return str(error).strip()
     return ""
 
@@ -148,7 +156,8 @@ def adopt(executions: Sequence[Execution]) -> None:
     for execution in executions:
         shutil.copyfile(execution.copy, execution.notebook)
     renewed = {execution.notebook.stem for execution in executions}
+    others = {path.stem for path in notebooks()} - renewed
     before = claims.recorded_results()
-    kept = {key: entry for key, entry in before.items() if entry.notebook not in renewed}
+    kept = {key: entry for key, entry in before.items() if entry.notebook in others}
     new = {key: entry.rounded() for key, entry in gathered(executions).items()}
     records.write_results(ROOT / "data" / "recorded_results.json", kept | new)

@@ -94,6 +94,22 @@ def test_quadrature_agrees_with_brute_force():
     assert likelihood(np.array([*cutpoints, sd])) == pytest.approx(total, abs=1e-9)
 
 
+@pytest.mark.parametrize("group", ["", " + (1 | language)"])
+@pytest.mark.parametrize(
+    ("centre", "unit"), [(2017.0, 1.0), (0.0, 1e6), (0.0, 1e-8), (201700.0, 1.0)]
+)
+def test_units_of_a_predictor_do_not_matter(group, centre, unit):
+    counts = npsr.load_counts("sfo_airport")
+    plain = counts.assign(x=(counts["year"] == "2018").astype(float))
+    other = plain.assign(x=centre + unit * plain["x"])
+    one, two = (
+        npsr.OrdinalModel(f"score ~ x{group}", table).maximum_likelihood().estimates.loc["x"]
+        for table in (plain, other)
+    )
+    np.testing.assert_allclose(unit * two["estimate"], one["estimate"], rtol=1e-4)
+    np.testing.assert_allclose(unit * two["se"], one["se"], rtol=1e-4)
+
+
 def test_groups_that_do_not_differ_are_reported():
     counts = pd.DataFrame({"g": list("aabb"), "score": [3, 9, 3, 9], "n": [40, 60, 40, 60]})
     with pytest.warns(EstimationWarning, match="no more than chance"):

@@ -1,7 +1,10 @@
 """The Bayesian model against closed forms, its own likelihood kernel and known data."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
+import pymc
 import pytest
 from arviz_stats import ess
 from scipy import stats
@@ -236,6 +239,18 @@ class TestPosterior:
         assert float(fit.nps().std()) == pytest.approx(np.sqrt(variance), rel=0.06)
         assert z_scores(fit.top_box(k=1), p[-1]) < 4
 
+    def test_pymc_predicts_from_the_posterior_not_from_the_prior(self, few):
+        model = npsr.OrdinalModel("score ~ 1", few)
+        fit = model.fit(random_seed=2, progressbar=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # random numbers are drawn in Python, not compiled
+            drawn = pymc.sample_posterior_predictive(
+                fit.idata, model.to_pymc(), random_seed=1, progressbar=False
+            )
+        answers = drawn["posterior_predictive"]["answers"].mean(CHAINS_AND_DRAWS).to_numpy()[0]
+        expected = 20 * fit.score_probabilities().mean(CHAINS_AND_DRAWS)
+        np.testing.assert_allclose(answers, expected, atol=0.2)
+
     def test_saturated_in_year_it_keeps_the_raw_nps(self, sfo):
         fit = npsr.OrdinalModel("score ~ year", sfo).fit(random_seed=3, progressbar=False)
         np.testing.assert_allclose(fit.nps("year").mean(CHAINS_AND_DRAWS), [39.84, 30.98], atol=0.5)
@@ -259,7 +274,10 @@ class TestPosterior:
             "coefficients": ("term",),
             "sd_language": (),
             "effect_language": ("language",),
+            "sticks": ("cutpoint",),
+            "raw_language": ("raw_language_dim_0",),
         }
+        assert fitted.idata["observed_data"]["answers"].dims == ("cell", "score")
         assert posterior["score"].values.tolist() == list(range(11))
         assert posterior["cutpoint"].values[6] == "6|7"
         assert posterior["language"].values.tolist() == ["Chinese", "English", "Spanish", "other"]

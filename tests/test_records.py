@@ -42,6 +42,7 @@ def test_runs_agree_within_their_errors(recorded, rerun):
         (EXACT, replace(EXACT, interval="90 % interval"), "interval 95 % interval, rerun 90 %"),
         (SAMPLED, replace(SAMPLED, value=39.386 + LARGEST_GAP), "value 39.385"),
         (SAMPLED, replace(SAMPLED, mcse=0.0), "mcse 0.011, rerun 0"),
+        (SAMPLED, replace(SAMPLED, value=43.0, mcse=3.46), "mcse 0.011, rerun 3.46"),
         (SAMPLED, replace(SAMPLED, verdict="refuted"), "verdict supported, rerun refuted"),
         (SAMPLED, replace(SAMPLED, unit="scores"), "unit points, rerun scores"),
     ],

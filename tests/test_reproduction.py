@@ -87,10 +87,12 @@ def test_an_installed_package_says_where_notebooks_are(capsys, monkeypatch):
 
 def test_numbers_of_notebooks_that_did_not_run_are_kept(project, monkeypatch):
     other = Record(3.0, notebook="02_b")
-    old = {"a_result": Record(1.0, notebook="01_a"), "other": other}
+    gone = Record(4.0, notebook="03_deleted")
+    old = {"a_result": Record(1.0, notebook="01_a"), "other": other, "gone": gone}
     monkeypatch.setattr(claims, "recorded_results", lambda: old)
     write_notebook(project)
     path = project / "notebooks" / "01_a.ipynb"
+    monkeypatch.setattr(reproduction, "notebooks", lambda: [path, path.with_name("02_b.ipynb")])
     results = project / "results.json"
     records.write_results(results, {"renamed": Record(2.0)})
     copy = project / "copy.ipynb"

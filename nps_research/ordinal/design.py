@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 
 # Dimensions of results, and columns of the count table that are no predictors.
-RESERVED = frozenset({"cell", "chain", "cutpoint", "draw", "n", "score", "term"})
+RESERVED = frozenset(
+    {"cell", "chain", "cutpoint", "draw", "n", "score", "term", "weight", "weight_squared"}
+)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,9 @@ class OrdinalFit(ScoreDraws):
     Parameters
     ----------
     idata : xarray.DataTree
-        Groups ``posterior``, ``sample_stats`` and ``observed_data``, ready for ArviZ.
+        Groups ``posterior``, ``sample_stats`` and ``observed_data``, ready for ArviZ. Beside the
+        parameters, the posterior holds the sampler's own coordinates ``sticks`` and ``raw_group``,
+        which PyMC needs to predict from the model.
     design : Design
         Cells of the count table.
     link : Link

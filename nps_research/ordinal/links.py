@@ -96,7 +96,8 @@ def _probit_log_interval(lower: Array, upper: Array) -> Array:
     mirrored = lower + upper > 0
     top: Array = special.log_ndtr(np.where(mirrored, -lower, upper))
     bottom = special.log_ndtr(np.where(mirrored, -upper, lower))
-    return np.asarray(top + log1mexp(bottom - top))
+    # Rounding can put the tail of a hair-thin interval in the wrong order.
+    return np.asarray(top + log1mexp(np.minimum(bottom - top, 0.0)))
 
 
 LINKS = {

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MODE_STEPS = 100
 # Central differences of a function that is exact to about 1e-12 lose least at this step.
 DIFFERENCE = 1e-3
+# Largest slope of the log-likelihood at what counts as its maximum, for standardised predictors.
+FLAT = 1e-2
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,12 @@ class MarginalLikelihood:
         return np.bincount(self.group, cells)
 
 
-def maximise_marginal(likelihood: MarginalLikelihood, start: Array) -> tuple[Array, int]:
-    """Return the maximum, and the iterations to it, from cutpoints and coefficients `start`.
+def maximise_marginal(likelihood: MarginalLikelihood, start: Array) -> tuple[Array, int, bool]:
+    """Return the maximum, the iterations to it, and whether it was reached.
 
-    The search runs over the first cutpoint, the logarithms of the gaps, the coefficients and the
-    logarithm of the standard deviation, all of which may take any value.
+    `start` holds cutpoints and coefficients. The search runs over the first cutpoint, the
+    logarithms of the gaps, the coefficients and the logarithm of the standard deviation, all of
+    which may take any value.
     """
     n = likelihood.n_cutpoints
 
@@ -117,16 +120,20 @@ def maximise_marginal(likelihood: MarginalLikelihood, start: Array) -> tuple[Arr
             method="BFGS",
             options={"gtol": 1e-6},
         )
-    return natural(found.x), int(found.nit)
+    return natural(found.x), int(found.nit), bool(np.abs(np.asarray(found.jac)).max() < FLAT)
 
 
 def observed_information(likelihood: MarginalLikelihood, at: Array) -> Array:
     """Return minus the matrix of second derivatives, by central differences."""
-    step = DIFFERENCE * np.eye(len(at))
+    gaps = np.diff(at[: likelihood.n_cutpoints])
+    size = np.full(len(at), DIFFERENCE)
+    # Steps must not carry a cutpoint across its neighbour.
+    size[: likelihood.n_cutpoints] = min(DIFFERENCE, 0.1 * gaps.min(initial=1.0))
+    step = np.diag(size)
     second = np.empty((len(at), len(at)))
     for i, j in zip(*np.triu_indices(len(at)), strict=True):
         corners = [
             likelihood(at + a * step[i] + b * step[j]) * a * b for a in (1, -1) for b in (1, -1)
         ]
-        second[i, j] = second[j, i] = -sum(corners) / (4.0 * DIFFERENCE**2)
+        second[i, j] = second[j, i] = -sum(corners) / (4.0 * size[i] * size[j])
     return second

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-# A latent standard error this large means that the likelihood is flat: the estimate is infinite.
+# A standard error this large, for one standard deviation of the predictor, means that the
+# likelihood is flat: the estimate is infinite.
 SEPARATED_SE = 50.0
 # Share of the latent standard deviation below which groups count as alike.
 NO_VARIATION = 1e-2
@@ -88,6 +89,7 @@ class _Estimate:
     covariance: Array
     log_likelihood: float
     iterations: int
+    grouped: bool = False  # the last parameter is then the group-level standard deviation
 
 
 def maximise(design: Design, link: Link, quadrature_points: int = 10) -> MaximumLikelihood:
@@ -117,24 +119,42 @@ def maximise(design: Design, link: Link, quadrature_points: int = 10) -> Maximum
     """
     given = design.counts.sum(axis=0) > 0
     _check_identified(design, given)
-    plain = _without_groups(design, given, link)
+    mean, sd = design.average, _standard_deviations(design)
+    predictors, counts = (design.predictors - mean) / sd, design.counts[:, given]
+    plain = _without_groups(PenalisedLikelihood(link, counts, predictors))
+    _warn_of_infinite_estimates(design.terms, plain, link)
     if not design.groupings:
-        _warn_of_infinite_estimates(design.terms, plain, link)
-        return _labelled(design, given, plain)
+        return _labelled(design, given, _in_units(plain, mean, sd))
     if quadrature_points < 1:
         raise ValueError(f"quadrature_points must be at least 1; found {quadrature_points}.")
-    likelihood = MarginalLikelihood(
-        link,
-        design.counts[:, given],
-        design.predictors,
-        design.groupings[0].index,
-        quadrature_points,
-    )
-    return _labelled(design, given, _with_groups(likelihood, plain.parameters))
+    group = design.groupings[0].index
+    likelihood = MarginalLikelihood(link, counts, predictors, group, quadrature_points)
+    return _labelled(design, given, _in_units(_with_groups(likelihood, plain.parameters), mean, sd))
 
 
-def _without_groups(design: Design, given: NDArray[np.bool_], link: Link) -> _Estimate:
-    maximum = ascend(PenalisedLikelihood(link, design.counts[:, given], design.predictors))
+def _standard_deviations(design: Design) -> Array:
+    """Return those of the predictors among respondents, so that units do not matter."""
+    deviation = design.predictors - design.average
+    return np.asarray(np.sqrt(design.cell_shares @ deviation**2))
+
+
+def _in_units(estimate: _Estimate, mean: Array, sd: Array) -> _Estimate:
+    """Undo the standardisation: a linear map of the parameters and of their covariance."""
+    after = len(estimate.parameters)
+    slopes = slice(after - len(sd), after)
+    if estimate.grouped:
+        slopes = slice(slopes.start - 1, after - 1)
+    back = np.eye(after)
+    back[slopes, slopes] = np.diag(1.0 / sd)
+    back[: slopes.start, slopes] = mean / sd
+    # A group-level sd on the border has no covariance: 0 * nan must not spread.
+    known = np.nan_to_num(estimate.covariance)
+    covariance = np.where(np.isnan(estimate.covariance), np.nan, back @ known @ back.T)
+    return replace(estimate, parameters=back @ estimate.parameters, covariance=covariance)
+
+
+def _without_groups(likelihood: PenalisedLikelihood) -> _Estimate:
+    maximum = ascend(likelihood)
     if not maximum.reached:
         _warn(
             f"the likelihood still rose after {maximum.iterations} Newton steps; the estimates "
@@ -146,15 +166,17 @@ def _without_groups(design: Design, given: NDArray[np.bool_], link: Link) -> _Es
 
 
 def _with_groups(likelihood: MarginalLikelihood, start: Array) -> _Estimate:
-    parameters, iterations = maximise_marginal(likelihood, start)
+    parameters, iterations, reached = maximise_marginal(likelihood, start)
+    if not reached:
+        _warn("the search for the maximum stopped early; the estimates are not final. Use fit().")
     information = observed_information(likelihood, parameters)
     covariance = np.full_like(information, np.nan)
     free = len(parameters)
     if parameters[-1] < NO_VARIATION * likelihood.link.latent_sd:
         _warn("the groups differ by no more than chance: their standard deviation is at 0.")
         free -= 1
-    covariance[:free, :free] = linalg.inv(information[:free, :free])
-    return _Estimate(parameters, covariance, likelihood(parameters), iterations)
+    covariance[:free, :free] = linalg.pinvh(information[:free, :free])
+    return _Estimate(parameters, covariance, likelihood(parameters), iterations, grouped=True)
 
 
 def _check_identified(design: Design, given: NDArray[np.bool_]) -> None:

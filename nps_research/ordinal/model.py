@@ -37,7 +37,7 @@ class OrdinalModel:
         Wilkinson notation as in bambi and brms: ``score ~ year * problem + (1 | language)``.
     counts : pandas.DataFrame
         Predictors, `score` and `n`; without a column `n`, one row is one answer. Rows without a
-        score are counted in `design.unanswered` and take no part.
+        score are counted in `design.unanswered` and take no part. Survey weights are not used.
     rating_scale : RatingScale, optional
         Decides which categories exist. By default the scale that the table carries in its attrs,
         else 0-10.
@@ -170,7 +170,7 @@ class OrdinalModel:
         import nutpie  # noqa: PLC0415  (slow to import)
 
         from nps_research.ordinal.fit import OrdinalFit  # noqa: PLC0415
-        from nps_research.ordinal.pymc_model import parameter_names  # noqa: PLC0415
+        from nps_research.ordinal.pymc_model import observed_data  # noqa: PLC0415
 
         idata = nutpie.sample(
             self._compiled,
@@ -183,9 +183,7 @@ class OrdinalModel:
             save_warmup=False,
             adaptation="low_rank",
         )
-        # The sampler also returns its unconstrained coordinates, which mean nothing to a reader.
-        kept = idata["posterior"].to_dataset()[parameter_names(self.design)]
-        idata["posterior"] = kept
+        idata["observed_data"] = observed_data(self.design)
         idata.attrs |= self._provenance(random_seed)
         return OrdinalFit(idata, self.design, self.link)
 

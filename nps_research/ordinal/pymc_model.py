@@ -86,6 +86,12 @@ def parameter_names(design: Design) -> list[str]:
     return names
 
 
+def observed_data(design: Design) -> xr.Dataset:
+    """Return the counts under the name of the observed node: dims cell and score."""
+    coords = {name: coordinates(design)[name] for name in ("cell", "score")}
+    return xr.Dataset({"answers": (("cell", "score"), design.counts)}, coords)
+
+
 def draw_prior(model: pm.Model, design: Design, draws: int, random_seed: int | None) -> xr.Dataset:
     """Draw the parameters from their prior: dims chain (1), draw and those of the parameters."""
     names = parameter_names(design)
