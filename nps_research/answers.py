@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nps_research.counts import WEIGHT_COLUMNS, as_counts, declared_scale, group_rows
+from nps_research.counts import (
+    WEIGHT_COLUMNS,
+    as_counts,
+    cross_tabulate,
+    declared_scale,
+    group_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,9 +102,8 @@ def answers_by_group(
     category = table["score"][answered].to_numpy(dtype=np.int64) - scale.minimum
 
     def total(column: str) -> Array:
-        sums = np.zeros((len(groups), scale.n_categories))
-        np.add.at(sums, (group[answered], category), table[column][answered])
-        return sums
+        shape = (len(groups), scale.n_categories)
+        return cross_tabulate(group[answered], category, table[column][answered], shape)
 
     if weighted:
         _check_weights(table)

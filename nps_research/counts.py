@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from narwhals.typing import IntoFrame
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 WEIGHT_COLUMNS = ("weight", "weight_squared")
 RESULT_COLUMNS = ("score", "n", *WEIGHT_COLUMNS)
@@ -100,6 +100,22 @@ def group_rows(
         return pd.Index(["all"]), np.zeros(len(table), dtype=np.int64)
     grouped = table.groupby(columns, observed=True, dropna=False)
     return grouped.size().index, np.asarray(grouped.ngroup(), dtype=np.int64)
+
+
+def cross_tabulate(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], n: ArrayLike, shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Add up `n` by row and column position.
+
+    Examples
+    --------
+    >>> cross_tabulate(np.array([0, 1, 1]), np.array([2, 0, 0]), [5, 7, 9], (2, 3))
+    array([[ 0.,  0.,  5.],
+           [16.,  0.,  0.]])
+    """
+    table = np.zeros(shape)
+    np.add.at(table, (rows, columns), np.asarray(n))
+    return table
 
 
 def _check_columns(table: pd.DataFrame, by: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from formulae.terms.terms import GroupSpecificTerm, Intercept
 from formulae.transforms import TRANSFORMS
 
-from nps_research.counts import as_counts, group_rows
+from nps_research.counts import as_counts, cross_tabulate, group_rows
 from nps_research.survey_files import unknown_name
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ class Design:
                 known = self.answers.columns.drop("cell")
                 raise ValueError(unknown_name("column", name, known))
         groups, row = group_rows(self.answers, by)
-        table = np.zeros((len(groups), n_columns))
-        np.add.at(table, (row, column), self.answers["n"].to_numpy())
+        table = cross_tabulate(row, column, self.answers["n"], (len(groups), n_columns))
         return groups, table
 
     def __repr__(self) -> str:
@@ -248,10 +247,9 @@ def _with_level_order(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell_counts(answers: pd.DataFrame, n_cells: int, rating_scale: RatingScale) -> Array:
-    matrix = np.zeros((n_cells, rating_scale.n_categories))
-    position = answers["score"].to_numpy(dtype=int) - rating_scale.minimum
-    np.add.at(matrix, (answers["cell"].to_numpy(), position), answers["n"].to_numpy())
-    return matrix
+    category = answers["score"].to_numpy(dtype=int) - rating_scale.minimum
+    shape = (n_cells, rating_scale.n_categories)
+    return cross_tabulate(answers["cell"].to_numpy(dtype=int), category, answers["n"], shape)
 
 
 def _matrices(

@@ -64,8 +64,7 @@ def log_probabilities(link: Link, eta: Array, cutpoints: Array) -> Array:
 
 def log_likelihood(link: Link, counts: Array, eta: Array, cutpoints: Array) -> float:
     """Return the log-likelihood of counts (cells, categories); an impossible answer gives -inf."""
-    log_p = log_probabilities(link, eta, cutpoints)
-    return float(np.sum(counts * np.where(counts > 0, log_p, 0.0)))
+    return _total(counts, log_probabilities(link, eta, cutpoints))
 
 
 def derivatives(
@@ -97,8 +96,12 @@ def derivatives(
         ]
     )
     gradient = np.concatenate([first.sum(axis=0), -predictors.T @ first.sum(axis=1)])
-    value = float(np.sum(counts * np.where(counts > 0, log_p, 0.0)))
-    return Derivatives(value, gradient, hessian)
+    return Derivatives(_total(counts, log_p), gradient, hessian)
+
+
+def _total(counts: Array, log_p: Array) -> float:
+    """Add up over the answers given: an impossible score that nobody gave costs nothing."""
+    return float(np.sum(counts * np.where(counts > 0, log_p, 0.0)))
 
 
 def eta_derivatives(link: Link, counts: Array, eta: Array, cutpoints: Array) -> tuple[Array, Array]:

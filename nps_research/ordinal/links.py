@@ -31,8 +31,8 @@ class Link:
         Name in `OrdinalModel(link=...)`.
     latent_sd : float
         Standard deviation of the latent distribution: the unit of default priors.
-    cdf, log_cdf, log_pdf, quantile : callable
-        Distribution function, its logarithm, the log density and the inverse of `cdf`.
+    cdf, log_pdf, quantile : callable
+        Distribution function, the log density and the inverse of `cdf`.
     slope : callable
         Derivative of the log density.
     log_interval : callable
@@ -42,7 +42,6 @@ class Link:
     name: str
     latent_sd: float
     cdf: Callable[[Array], Array]
-    log_cdf: Callable[[Array], Array]
     log_pdf: Callable[[Array], Array]
     slope: Callable[[Array], Array]
     quantile: Callable[[Array], Array]
@@ -105,7 +104,6 @@ LINKS = {
         name="logit",
         latent_sd=float(np.pi / np.sqrt(3.0)),
         cdf=special.expit,
-        log_cdf=special.log_expit,
         log_pdf=_logit_log_pdf,
         slope=lambda x: -np.tanh(x / 2.0),
         quantile=special.logit,
@@ -115,7 +113,6 @@ LINKS = {
         name="probit",
         latent_sd=1.0,
         cdf=special.ndtr,
-        log_cdf=special.log_ndtr,
         log_pdf=_probit_log_pdf,
         slope=lambda x: -x,
         quantile=special.ndtri,
