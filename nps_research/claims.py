@@ -16,12 +16,17 @@ from nps_research.records import VERDICTS, Record, disagreements, read_results, 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    import numpy as np
     import xarray as xr
+    from numpy.typing import NDArray
 
     from nps_research.records import Verdict
 
 # Set by `nps-research reproduce` and `refresh` for the notebooks that they run.
 SINK, REFRESH = "NPS_RESEARCH_RESULTS", "NPS_RESEARCH_REFRESH"
+
+# Of n independent draws without a success, the probability of a success is below 3 / n with 95 %.
+RULE_OF_THREE = 3
 
 UNITS = {"nps": "points", "difference": "points", "mean_score": "points of the scale"}
 
@@ -163,7 +168,9 @@ def record_posterior(
         Key, as for `record`.
     draws : xarray.DataArray
         One number a draw: dims chain and draw. Draws of true and false give the probability of
-        true, which has no interval of its own.
+        true, which has no interval of its own. Its Monte Carlo error is at least 3 / (effective
+        draws): draws that are all true do not make a probability of 1 certain (the rule of three,
+        Hanley and Lippman-Hand 1983, "If Nothing Goes Wrong, Is Everything All Right?").
     verdict : str, optional
         As for `record`.
     unit : str, optional
@@ -173,15 +180,13 @@ def record_posterior(
     -------
     Comparison
     """
-    from arviz_stats import mcse  # noqa: PLC0415  (slow to import)
-
     numbers = draws.transpose("chain", "draw").astype(float)
     lower, upper = numbers.quantile([0.025, 0.975]).to_numpy()
     event = draws.dtype == bool
     return record(
         claim,
         float(numbers.mean()),
-        float(mcse(numbers.to_numpy())),
+        _monte_carlo_error(numbers.to_numpy(), event=event),
         verdict,
         unit=unit or ("probability" if event else UNITS.get(str(draws.name), "")),
         interval=None if event else (float(lower), float(upper)),
@@ -235,6 +240,13 @@ def _check(claim: str, value: float, mcse: float, verdict: str | None) -> None:
     is_claim = identifier[:1] == "C" and identifier[1:].isdigit()
     if is_claim and identifier not in claims().index:
         raise ValueError(f"{identifier!r} is no claim of data/claims.csv, which ends at C66.")
+
+
+def _monte_carlo_error(numbers: NDArray[np.float64], *, event: bool) -> float:
+    from arviz_stats import ess, mcse  # noqa: PLC0415  (slow to import)
+
+    error = float(mcse(numbers))
+    return max(error, RULE_OF_THREE / float(ess(numbers, method="mean"))) if event else error
 
 
 def _append(path: Path, key: str, made: Record) -> None:

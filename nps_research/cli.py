@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from nps_research import reproduction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from types import FrameType
 
     from nps_research.reproduction import Execution
 
@@ -20,11 +22,23 @@ BUILD = reproduction.ROOT / "build"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     options = _parser().parse_args(arguments)
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
-        paths = _selected(options.notebooks)
-    except ValueError as error:
+        return _carry_out(options)
+    except reproduction.ReproductionError as error:
         print(f"nps-research: {error}", file=sys.stderr)
         return 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  (the form of handlers)
+    """End as after an interrupt, so that running notebooks and their kernels end too."""
+    sys.exit(128 + number)
+
+
+def _carry_out(options: argparse.Namespace) -> int:
+    paths = _selected(options.notebooks)
     if options.command == "refresh":
         return _refresh(paths, options.jobs)
     executions = _run(paths, jobs=options.jobs)
@@ -60,14 +74,16 @@ def _parser() -> argparse.ArgumentParser:
 def _selected(names: Sequence[str]) -> list[Path]:
     known = {path.stem: path for path in reproduction.notebooks()}
     if not known:
-        raise ValueError(
+        raise reproduction.ReproductionError(
             "there are no notebooks beside the package. They come with a checkout of the project, "
             "not with an installed package."
         )
     wanted = [name.removesuffix(".ipynb").rsplit("/", maxsplit=1)[-1] for name in names]
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise ValueError(f"no notebook {unknown[0]!r}; there are: {', '.join(known)}")
+        raise reproduction.ReproductionError(
+            f"no notebook {unknown[0]!r}; there are: {', '.join(known)}"
+        )
     return [known[name] for name in dict.fromkeys(wanted)] or list(known.values())
 
 

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import xarray as xr
+    from numpy.typing import NDArray
 
 # Vehtari, Gelman, Simpson, Carpenter and Buerkner 2021, "Rank-Normalization, Folding, and
 # Localization: An Improved R-hat for Assessing Convergence of MCMC".
 MAX_R_HAT = 1.01
 MIN_ESS = 400
+MAX_PARETO_K = 0.7
 INTERVAL_KIND, INTERVAL_MASS = "equal-tailed credible interval", 0.95
 
 
@@ -32,9 +34,10 @@ class ConvergenceReport:
     Attributes
     ----------
     r_hat : float
-        Largest R-hat; must be below 1.01.
+        Largest R-hat; must be below 1.01. NaN, so not converged, with one chain or less than four
+        draws.
     ess_bulk, ess_tail : float
-        Smallest effective sample sizes; must be at least 400.
+        Smallest effective sample sizes; must be at least 400. NaN with less than four draws.
     divergences : int
         Divergent transitions after tuning; must be 0.
     worst : str
@@ -62,22 +65,80 @@ class ConvergenceReport:
         """Whether every criterion is met."""
         return (
             self.r_hat < MAX_R_HAT
-            and min(self.ess_bulk, self.ess_tail) >= MIN_ESS
+            and self.ess_bulk >= MIN_ESS
+            and self.ess_tail >= MIN_ESS
             and self.divergences == 0
         )
 
+    @property
+    def advice(self) -> str:
+        """What to do if a criterion is not met."""
+        return "raise tune= and draws=, then target_accept=, and look at fit.summary()."
+
     def __repr__(self) -> str:
-        notes = {
-            f"R-hat {self.r_hat:.3f}": ""
-            if self.r_hat < MAX_R_HAT
-            else f"{self.worst}; must be < 1.01",
-            f"ESS bulk {self.ess_bulk:,.0f}": "" if self.ess_bulk >= MIN_ESS else "must be >= 400",
-            f"tail {self.ess_tail:,.0f}": "" if self.ess_tail >= MIN_ESS else "must be >= 400",
-            f"{self.divergences} divergences": "" if not self.divergences else "must be 0",
-        }
-        parts = [f"{figure} ({note})" if note else figure for figure, note in notes.items()]
+        figures = [
+            self._r_hat(),
+            f"ESS bulk {_size(self.ess_bulk)}",
+            f"tail {_size(self.ess_tail)}",
+            f"{self.divergences} divergences{' (must be 0)' if self.divergences else ''}",
+        ]
         verdict = "converged" if self.converged else "NOT converged"
-        return f"{verdict}: {', '.join(parts)}; {self.chains} chains of {self.draws:,} draws"
+        chains = "1 chain" if self.chains == 1 else f"{self.chains} chains"
+        return f"{verdict}: {', '.join(figures)}; {chains} of {self.draws:,} draws"
+
+    def _r_hat(self) -> str:
+        if np.isnan(self.r_hat):
+            return "R-hat unknown (needs 2 chains of 4 draws that vary)"
+        note = "" if self.r_hat < MAX_R_HAT else f" ({self.worst}; must be < 1.01)"
+        return f"R-hat {self.r_hat:.3f}{note}"
+
+
+@dataclass(frozen=True)
+class LaplaceReport:
+    """What importance weights say about Laplace's approximation.
+
+    Attributes
+    ----------
+    pareto_k : float
+        Shape of the largest weights' distribution; must be at most 0.7 (Vehtari, Simpson, Gelman,
+        Yao and Gabry 2024, "Pareto Smoothed Importance Sampling").
+    ess : float
+        Effective number of draws of the weights; must be at least 400.
+    draws : int
+        Number of draws.
+
+    Examples
+    --------
+    >>> LaplaceReport(0.31, 2500.0, 4000)
+    reliable: Pareto k 0.31, effective draws 2,500; 4,000 draws of Laplace's approximation
+    """
+
+    pareto_k: float
+    ess: float
+    draws: int
+
+    @property
+    def converged(self) -> bool:
+        """Whether every criterion is met."""
+        return self.pareto_k <= MAX_PARETO_K and self.ess >= MIN_ESS
+
+    @property
+    def advice(self) -> str:
+        """What to do if a criterion is not met."""
+        return 'use method="nuts".'
+
+    def __repr__(self) -> str:
+        verdict = "reliable" if self.converged else "NOT reliable"
+        note = "" if self.pareto_k <= MAX_PARETO_K else f" (must be <= {MAX_PARETO_K})"
+        return (
+            f"{verdict}: Pareto k {self.pareto_k:.2f}{note}, effective draws {_size(self.ess)}; "
+            f"{self.draws:,} draws of Laplace's approximation"
+        )
+
+
+def _size(effective: float) -> str:
+    figure = "unknown" if np.isnan(effective) else f"{effective:,.0f}"
+    return figure if effective >= MIN_ESS else f"{figure} (must be >= 400)"
 
 
 class SummaryTable(pd.DataFrame):
@@ -111,7 +172,8 @@ def interval_table(draws: xr.DataArray, mass: float = INTERVAL_MASS) -> pd.DataF
     -------
     pandas.DataFrame
         One row a group: the mean, in a column named as the quantity, ``lower`` and ``upper``;
-        attrs say which ``interval``. Combinations that nobody has are left out.
+        attrs say which ``interval``. Combinations that nobody has, whose draws are all missing,
+        are left out; single missing draws make a row missing.
 
     Examples
     --------
@@ -123,15 +185,16 @@ def interval_table(draws: xr.DataArray, mass: float = INTERVAL_MASS) -> pd.DataF
     2018  2.0   1.05   2.95
     """
     over = ("chain", "draw")
-    tails = draws.quantile([(1 - mass) / 2, (1 + mass) / 2], over)
+    tails = draws.quantile([(1 - mass) / 2, (1 + mass) / 2], over, skipna=False)
     parts = {
-        str(draws.name): draws.mean(over),
+        str(draws.name): draws.mean(over, skipna=False),
         "lower": tails.isel(quantile=0, drop=True),
         "upper": tails.isel(quantile=1, drop=True),
     }
     groups = [dim for dim in draws.dims if dim not in over]
     if groups:
-        table = pd.DataFrame({name: part.to_series() for name, part in parts.items()}).dropna()
+        table = pd.DataFrame({name: part.to_series() for name, part in parts.items()})
+        table = table[draws.notnull().any(over).to_series()]
     else:
         table = pd.DataFrame({name: [float(part)] for name, part in parts.items()}, ["all"])
     table.attrs["interval"] = f"{100 * mass:.0f} % {INTERVAL_KIND}"
@@ -182,7 +245,45 @@ def convergence(idata: xr.DataTree, table: pd.DataFrame) -> ConvergenceReport:
     )
 
 
-def _with_heading(table: pd.DataFrame, report: ConvergenceReport) -> SummaryTable:
+def summarise_laplace(
+    idata: xr.DataTree, var_names: Sequence[str], labels: Sequence[str]
+) -> SummaryTable:
+    """Summarise draws of Laplace's approximation: as `summarise`, with the report of its weights.
+
+    The draws are independent but repeated in proportion to their weights: effective sample sizes
+    are those of the weights, and R-hat is unknown.
+    """
+    stats = idata["sample_stats"]
+    report = LaplaceReport(
+        pareto_k=float(stats["pareto_k"]),
+        ess=float(stats["ess"]),
+        draws=int(idata["posterior"].sizes["draw"]),
+    )
+    values = np.column_stack([_rows_of(idata["posterior"][name].to_numpy()) for name in var_names])
+    lower, upper = np.quantile(values, [(1 - INTERVAL_MASS) / 2, (1 + INTERVAL_MASS) / 2], axis=0)
+    sd = values.std(axis=0, ddof=1)
+    table = pd.DataFrame(
+        {
+            "mean": values.mean(axis=0),
+            "sd": sd,
+            "lower": lower,
+            "upper": upper,
+            "ess_bulk": report.ess,
+            "ess_tail": report.ess,
+            "r_hat": np.nan,
+            "mcse_mean": sd / np.sqrt(report.ess),
+        },
+        index=pd.Index(labels, name="quantity"),
+    )
+    return _with_heading(table, report)
+
+
+def _rows_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return draws (1, draws, ...) as a matrix (draws, quantities)."""
+    return values.reshape(values.shape[1], -1)
+
+
+def _with_heading(table: pd.DataFrame, report: ConvergenceReport | LaplaceReport) -> SummaryTable:
     result = SummaryTable(table)
     result.heading = f"{100 * INTERVAL_MASS:.0f} % {INTERVAL_KIND}s; {report!r}"
     result.attrs = {"interval": INTERVAL_KIND, "mass": INTERVAL_MASS, "convergence": report}

@@ -12,6 +12,7 @@ from scipy import special
 from nps_research.answers import answers_by_group
 from nps_research.counts import declared_scale
 from nps_research.intervals import Interval, interval, interval_kind
+from nps_research.metrics import count_table
 from nps_research.survey_files import unknown_name
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from nps_research.answers import Answers
     from nps_research.scale import RatingScale
+    from nps_research.survey import Survey
 
     type Array = NDArray[np.float64]
 
@@ -28,8 +30,8 @@ METHODS = ("wald", "adjusted_wald")
 
 
 def nps_difference(
-    first: pd.DataFrame,
-    second: pd.DataFrame,
+    first: pd.DataFrame | Survey,
+    second: pd.DataFrame | Survey,
     method: str = "adjusted_wald",
     level: float = 0.95,
     *,
@@ -40,8 +42,8 @@ def nps_difference(
 
     Parameters
     ----------
-    first, second : pandas.DataFrame
-        Count tables.
+    first, second : pandas.DataFrame or Survey
+        Count tables; surveys are tabulated first.
     method : {"adjusted_wald", "wald"}
         Interval method.
     level, weighted, rating_scale
@@ -79,8 +81,8 @@ def nps_difference(
 
 
 def mean_difference(
-    first: pd.DataFrame,
-    second: pd.DataFrame,
+    first: pd.DataFrame | Survey,
+    second: pd.DataFrame | Survey,
     level: float = 0.95,
     *,
     weighted: bool = False,
@@ -90,8 +92,8 @@ def mean_difference(
 
     Parameters
     ----------
-    first, second : pandas.DataFrame
-        Count tables, at least two answers each.
+    first, second : pandas.DataFrame or Survey
+        As in `nps_difference`, at least two answers each.
     level, weighted, rating_scale
         As in `nps`.
 
@@ -122,17 +124,20 @@ def mean_difference(
 
 
 def _two_samples(
-    first: pd.DataFrame, second: pd.DataFrame, rating_scale: RatingScale | None, *, weighted: bool
+    first: pd.DataFrame | Survey,
+    second: pd.DataFrame | Survey,
+    rating_scale: RatingScale | None,
+    *,
+    weighted: bool,
 ) -> list[Answers]:
-    scales = [declared_scale(table, rating_scale) for table in (first, second)]
+    tables = [count_table(each) for each in (first, second)]
+    scales = [declared_scale(table, rating_scale) for table in tables]
     if scales[0] != scales[1]:
         raise ValueError(
             f"the two tables have different scales: {scales[0]} and {scales[1]}. Recode one, or "
             "pass rating_scale= if both mean the same."
         )
-    return [
-        answers_by_group(table, None, scales[0], weighted=weighted) for table in (first, second)
-    ]
+    return [answers_by_group(table, None, scales[0], weighted=weighted) for table in tables]
 
 
 def _estimates(samples: list[Answers], values: ArrayLike, method: str, level: float) -> Interval:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
+import signal
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +27,10 @@ ROOT = Path(__file__).resolve().parents[1]
 CELL_TIMEOUT = 600
 # Shows the ledger that all other notebooks fill.
 OVERVIEW = "00_start_here"
+
+
+class ReproductionError(ValueError):
+    """Say why notebooks cannot be run or their numbers not be used."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +69,33 @@ def run_all(
     Yields
     ------
     Execution
+
+    Notes
+    -----
+    Whatever ends the run early (an interrupt, an error, closing the iterator) also ends the
+    notebooks that are running, with their kernels.
     """
     for folder in ("notebooks", "results"):
         shutil.rmtree(build / folder, ignore_errors=True)
         (build / folder).mkdir(parents=True)
-    with ProcessPoolExecutor(jobs) as pool:
-        pending = [pool.submit(run, path, build, refresh=refresh) for path in paths]
+    others = multiprocessing.active_children()
+    # A worker is not to take over how this process treats the signal that stops it.
+    default = (signal.SIGTERM, signal.SIG_DFL)
+    start = partial(run, build=build, refresh=refresh)
+    with ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=default) as pool:
+        # None is queued behind a running one: a stopped worker would take it up.
+        waiting = iter(paths)
+        running = {pool.submit(start, path) for path in islice(waiting, jobs)}
         try:
-            for done in as_completed(pending):
-                yield done.result()
-        finally:
-            # After an interrupt no further notebook may start.
-            pool.shutdown(wait=False, cancel_futures=True)
+            while running:
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                running |= {pool.submit(start, path) for path in islice(waiting, len(ended))}
+                yield from [each.result() for each in ended]
+        except BaseException:
+            # nbclient, which runs in the workers, then shuts their kernels down.
+            for worker in set(multiprocessing.active_children()).difference(others):
+                worker.terminate()
+            raise
 
 
 def run(path: Path, build: Path, *, refresh: bool = False) -> Execution:
@@ -125,13 +148,35 @@ def _without_traces(notebook: NotebookNode) -> NotebookNode:
 
 
 def gathered(executions: Sequence[Execution]) -> dict[str, records.Record]:
-    """Return the numbers that the executed notebooks recorded."""
-    return {
-        key: replace(entry, notebook=execution.notebook.stem)
-        for execution in executions
-        if execution.results.exists()
-        for key, entry in records.read_results(execution.results).items()
-    }
+    """Return the numbers that the executed notebooks recorded.
+
+    Raises
+    ------
+    ReproductionError
+        If two notebooks recorded a number under the same key.
+    """
+    results: dict[str, records.Record] = {}
+    for execution in executions:
+        if execution.results.exists():
+            made = records.read_results(execution.results)
+            new = {
+                key: replace(each, notebook=execution.notebook.stem) for key, each in made.items()
+            }
+            results = _united(results, new)
+    return results
+
+
+def _united(
+    first: dict[str, records.Record], second: dict[str, records.Record]
+) -> dict[str, records.Record]:
+    shared = sorted(first.keys() & second.keys())
+    if shared:
+        key = shared[0]
+        raise ReproductionError(
+            f"{key!r} is recorded in {first[key].notebook} and in {second[key].notebook}. Give one "
+            "of the two numbers another key: the ledger has one number for each."
+        )
+    return first | second
 
 
 def compared(executions: Sequence[Execution], *, everything: bool) -> pd.DataFrame:
@@ -152,12 +197,19 @@ def compared(executions: Sequence[Execution], *, everything: bool) -> pd.DataFra
 
 
 def adopt(executions: Sequence[Execution]) -> None:
-    """Replace the committed notebooks and recorded numbers by those just made."""
-    for execution in executions:
-        shutil.copyfile(execution.copy, execution.notebook)
+    """Replace the committed notebooks and recorded numbers by those just made.
+
+    Raises
+    ------
+    ReproductionError
+        If two notebooks record a number under the same key; then nothing is replaced.
+    """
     renewed = {execution.notebook.stem for execution in executions}
     others = {path.stem for path in notebooks()} - renewed
     before = claims.recorded_results()
     kept = {key: entry for key, entry in before.items() if entry.notebook in others}
     new = {key: entry.rounded() for key, entry in gathered(executions).items()}
-    records.write_results(ROOT / "data" / "recorded_results.json", kept | new)
+    results = _united(kept, new)
+    for execution in executions:
+        shutil.copyfile(execution.copy, execution.notebook)
+    records.write_results(ROOT / "data" / "recorded_results.json", results)

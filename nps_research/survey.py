@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +12,25 @@ import numpy as np
 import pandas as pd
 
 from nps_research.scale import RatingScale
-from nps_research.survey_files import SurveyError, numbers, read_source, shown, unknown_name
+from nps_research.survey_files import (
+    SurveyError,
+    SurveyWarning,
+    numbers,
+    read_source,
+    unknown_name,
+)
+from nps_research.survey_rules import (
+    Question,
+    check_survey,
+    dates,
+    scale_without_zero,
+    shorter_scale,
+)
+from nps_research.value_labels import codes_as_scores, labelled, missing_reasons, texts_as_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
-
-    from pandera.errors import SchemaError
-    from pandera.pandas import Check, DataFrameSchema
 
     from nps_research.survey_files import SourceTable
 
@@ -25,9 +38,6 @@ BLANK = "blank"
 
 # Columns with many missing values that a report names; the others are counted.
 NAMED_IN_REPORT = 5
-
-DISTINCT = "distinct"
-VALUE = "{value}"
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,12 @@ class SurveyReport:
         Missing values in each of the other columns that has any.
     zero_weights : int or None
         Rows that a weight of zero silences; None without weights.
+    scores : dict
+        Answers of each score that occurs, lowest first.
+    missing_reasons : dict
+        Of the missing values, those that the file itself explains: column to reason to number.
+    notes : tuple of str
+        What was read otherwise than it is stored, and what looks odd.
     """
 
     source: str
@@ -56,15 +72,21 @@ class SurveyReport:
     unanswered: dict[str, int]
     missing: dict[str, int]
     zero_weights: int | None
+    scores: dict[int, int] = field(default_factory=dict)
+    missing_reasons: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         share = f"{self.answered:,} answered ({self.answered / self.rows:.1%})"
         sentences = [f"{self.rows:,} rows of {self.source}: {share}, {self._silent()}."]
+        if self.scores:
+            ends = f"{min(self.scores)} to {max(self.scores)}"
+            sentences.append(f"Scores from {ends}, {len(self.scores)} distinct.")
         if self.missing:
             sentences.append(f"Missing values: {self._gaps()}.")
         if self.zero_weights is not None:
             sentences.append(f"Weights of zero: {self.zero_weights:,}.")
-        return " ".join(sentences)
+        return " ".join([*sentences, *self.notes])
 
     def _silent(self) -> str:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.unanswered.items())
@@ -73,9 +95,16 @@ class SurveyReport:
 
     def _gaps(self) -> str:
         most = sorted(self.missing.items(), key=lambda gap: -gap[1])
-        named = ", ".join(f"{name} {count:,}" for name, count in most[:NAMED_IN_REPORT])
+        named = ", ".join(
+            f"{name} {count:,}{self._why(name)}" for name, count in most[:NAMED_IN_REPORT]
+        )
         others = len(most) - NAMED_IN_REPORT
         return f"{named} and {others} other columns" if others > 0 else named
+
+    def _why(self, name: str) -> str:
+        reasons = self.missing_reasons.get(name, {})
+        named = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
+        return f" ({named})" if named else ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -122,6 +151,7 @@ def read_survey(  # noqa: PLR0913  (one argument for each thing that files do di
     respondent: str | None = None,
     rating_scale: RatingScale = RatingScale(),  # noqa: B008  (frozen: safe to share)
     encoding: str = "utf-8",
+    decimal: str = ".",
     sheet: str | None = None,
 ) -> Survey:
     """Read a survey, check it and account for every row.
@@ -138,6 +168,7 @@ def read_survey(  # noqa: PLR0913  (one argument for each thing that files do di
         Codes in the score column that mark no answer, to the reason: ``{99: "refused"}``. Codes
         compare by value: 11 also matches "11" and 11.0. The code "" stands for blank cells, whose
         reason is "blank" otherwise. Codes that an SPSS file declares missing are known already.
+        Codes are those in the file, whatever its labels show.
     weight, date, respondent : str, optional
         Columns of the file with survey weights, dates and ids of people; called `weight`, `date`
         and `respondent` from here on.
@@ -148,12 +179,26 @@ def read_survey(  # noqa: PLR0913  (one argument for each thing that files do di
         Scores that could be given.
     encoding : str
         Encoding of a CSV or TSV file.
+    decimal : str
+        Decimal mark of numbers that are stored as text.
     sheet : str, optional
         Sheet of a workbook; the first one when not given.
 
     Returns
     -------
     Survey
+
+    Notes
+    -----
+    Columns of an SPSS file whose values all have labels become ordered categoricals. Scores are
+    what respondents saw: where the labels of the answers begin with other numbers than the codes,
+    as in 11 for "10 - extremely likely", the numbers in the labels are read, and the report says
+    so. It also says which texts such as "10 - extremely likely" were read as numbers.
+
+    Warns
+    -----
+    SurveyWarning
+        If none of many scores is above 7 on a scale that goes to 10.
 
     Raises
     ------
@@ -168,21 +213,27 @@ def read_survey(  # noqa: PLR0913  (one argument for each thing that files do di
     >>> export = pd.DataFrame({"likely": ["9", "10", "99", ""], "wave": [1, 1, 2, None]})
     >>> survey = read_survey(export, score="likely", missing={99: "refused"})
     >>> print(survey.report)
-    4 rows of the DataFrame: 2 answered (50.0%), 2 did not (1 refused, 1 blank).
-    Missing values: wave 1.
+    4 rows of the DataFrame: 2 answered (50.0%), 2 did not (1 refused, 1 blank). Scores from 9 to
+    10, 2 distinct. Missing values: wave 1.
     >>> survey.frame["score"].tolist()
     [9, 10, <NA>, <NA>]
     """
     roles = _roles(score, weight, date, respondent)
-    table = read_source(source, text_columns=roles, encoding=encoding, sheet=sheet)
+    table = read_source(source, needed=roles, encoding=encoding, decimal=decimal, sheet=sheet)
     names = _names(table, roles, columns or {})
-    frame = table.frame.rename(columns=names)
-    reasons = _reasons(frame["score"], table.declared_missing.get(score, {}) | dict(missing or {}))
-    frame = _cleared(frame, roles.values(), reasons)
+    answers = _answers(table, score, missing or {}, decimal)
+    frame = labelled(table, roles).frame.rename(columns=names).assign(score=answers.scores)
+    frame = _cleared(frame, set(roles.values()) - {"score"}, decimal)
+    question = Question(score, rating_scale, answers.labels)
     file_names = {new: old for old, new in names.items()}
-    _check(frame[[*roles.values()]], _schema(rating_scale, date_format), table.name, file_names)
-    report = _report(frame, reasons, table.name)
-    return Survey(_finished(frame, roles, date_format), rating_scale, report, table.name)
+    check_survey(frame[[*roles.values()]], question, date_format, table.name, file_names)
+    frame = _finished(frame, roles, date_format)
+    doubt = shorter_scale(frame["score"], rating_scale)
+    if doubt:
+        warnings.warn(f"column {score!r} of {table.name}: {doubt}", SurveyWarning, stacklevel=2)
+    notes = [*answers.notes, doubt or scale_without_zero(frame["score"], rating_scale)]
+    report = _report(frame, answers.reasons, _explained(table, names), table.name, notes)
+    return Survey(frame, rating_scale, report, table.name)
 
 
 def _roles(
@@ -234,8 +285,34 @@ def _shared_name(source: str, names: Mapping[str, str], roles: Mapping[str, str]
     )
 
 
+@dataclass(frozen=True)
+class _Answers:
+    """The score column, read: scores, why others are missing, labels of answers, what was done."""
+
+    scores: pd.Series
+    reasons: pd.Series
+    labels: dict[object, str]
+    notes: list[str]
+
+
+def _answers(table: SourceTable, score: str, missing: Mapping[Any, str], decimal: str) -> _Answers:
+    cells = _with_points(table.frame[score], decimal)
+    codes = table.declared_missing.get(score, {}) | dict(missing)
+    reasons = _reasons(cells, codes)
+    answered, read = texts_as_scores(cells.mask(reasons.notna()))
+    labels = _without(codes, table.labels.get(score, {}))
+    scores, recoded = codes_as_scores(answered, labels, f"column {score!r} of {table.name}")
+    return _Answers(scores, reasons, labels, [read, recoded])
+
+
+def _with_points(cells: pd.Series, decimal: str) -> pd.Series:
+    if decimal == ".":
+        return cells
+    return cells.map(lambda cell: cell.replace(decimal, ".") if isinstance(cell, str) else cell)
+
+
 def _reasons(cells: pd.Series, missing: Mapping[Any, str]) -> pd.Series:
-    values, text = numbers(cells), cells.astype(str).str.strip()
+    values, text = numbers(texts_as_scores(cells)[0]), cells.astype(str).str.strip()
     reasons = pd.Series(None, index=cells.index, dtype=object)
     for code, reason in {"": BLANK, **missing}.items():
         reasons[_marked(values, text, code)] = reason
@@ -249,133 +326,45 @@ def _marked(values: pd.Series, text: pd.Series, code: object) -> pd.Series:
     return text == str(code).strip() if np.isnan(number) else values == number
 
 
-def _cleared(frame: pd.DataFrame, roles: Iterable[str], reasons: pd.Series) -> pd.DataFrame:
-    cleared = {role: frame[role].mask(frame[role].astype(str).str.strip() == "") for role in roles}
-    return frame.assign(**cleared).assign(score=frame["score"].mask(reasons.notna()))
-
-
-def _dates(cells: pd.Series, date_format: str) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(cells):
-        return cells
-    text = cells.astype(str)
-    try:
-        return pd.to_datetime(text, format=date_format, errors="coerce")
-    except ValueError:  # several time zones
-        return pd.to_datetime(text, format=date_format, errors="coerce", utc=True)
-
-
-def _check(
-    frame: pd.DataFrame,
-    schema: DataFrameSchema,
-    source: str,
-    file_names: Mapping[str, str],
-) -> None:
-    from pandera.errors import SchemaErrors  # noqa: PLC0415  (heavy)
-
-    try:
-        schema.validate(frame, lazy=True)
-    except SchemaErrors as broken:
-        problems = [_problem(each, source, file_names) for each in broken.schema_errors]
-        raise SurveyError("\n".join(problems)) from None
-
-
-def _problem(broken: SchemaError, source: str, file_names: Mapping[str, str]) -> str:
-    rule, fix = broken.check.title, broken.check.description
-    place = f"column {file_names[broken.schema.name]!r} of {source}"
-    if not isinstance(broken.failure_cases, pd.DataFrame):
-        return f"{rule}; found none in {place}.\n{fix}"
-    cases = broken.failure_cases.set_index("index")["failure_case"]
-    value = shown(cases.iloc[0])
-    rows = _rows(cases) if broken.check.name == DISTINCT else f"row {cases.index[0]}"
-    return (
-        f"{rule}; found {len(cases)} that are not, first {value} at {rows}, {place}.\n"
-        f"{fix.replace(VALUE, value)}"
-    )
-
-
-def _rows(cases: pd.Series) -> str:
-    first, second = cases.index[cases == cases.iloc[0]][:2]
-    return f"rows {first} and {second}"
-
-
-def _schema(rating_scale: RatingScale, date_format: str) -> DataFrameSchema:
-    """State what a clean survey is: each check carries its rule (title) and the fix."""
-    import pandera.pandas as pa  # noqa: PLC0415  (heavy)
-
-    checks = {
-        "score": _score_rules(rating_scale),
-        "weight": [
-            _rule(
-                "weights must be finite numbers, 0 or more",
-                "Correct them; a weight of 0 leaves a row out.",
-                lambda cells: (numbers(cells) >= 0) & np.isfinite(numbers(cells)),
-                ignore_na=False,
-            )
-        ],
-        "date": [
-            _rule(
-                f"dates must be readable as {date_format}",
-                "Correct them, or say how they are written, as in date_format='%d/%m/%Y'.",
-                lambda cells: _dates(cells, date_format).notna(),
-            )
-        ],
-        "respondent": [
-            _rule(
-                "ids of respondents must be distinct",
-                "Keep one row of each, or leave respondent= out if people may answer repeatedly.",
-                lambda cells: ~cells.duplicated(keep=False),
-                name=DISTINCT,
-            )
-        ],
+def _without(codes: Mapping[Any, str], labels: Mapping[object, str]) -> dict[object, str]:
+    marked = _reasons(pd.Series([*labels], dtype=object), codes).notna()
+    return {
+        code: label for (code, label), out in zip(labels.items(), marked, strict=True) if not out
     }
-    return pa.DataFrameSchema(
-        {
-            name: pa.Column(checks=each, nullable=True, required=False)
-            for name, each in checks.items()
-        }
-    )
 
 
-def _score_rules(rating_scale: RatingScale) -> list[Check]:
-    low, high = rating_scale.minimum, rating_scale.maximum
-    recode = f"Recode them, or pass missing={{{VALUE}: 'no answer'}} if {VALUE} marks no answer."
-    return [
-        _rule("scores must be numbers", recode, lambda cells: numbers(cells).notna()),
-        _rule(
-            "scores must be whole numbers",
-            "Give every answer a row of its own: an average of several is not a score.",
-            lambda cells: ~(numbers(cells) % 1 > 0),
-        ),
-        _rule(
-            f"scores must be whole numbers from {low} to {high}",
-            f"{recode} Other scales: rating_scale=RatingScale(lowest, highest).",
-            lambda cells: ~((numbers(cells) < low) | (numbers(cells) > high)),
-        ),
-        _rule(
-            "at least one score must be answered",
-            "Check the codes passed as missing=.",
-            lambda cells: cells.notna().any(),
-            ignore_na=False,
-        ),
-    ]
+def _cleared(frame: pd.DataFrame, roles: Iterable[str], decimal: str) -> pd.DataFrame:
+    cleared = {role: frame[role].mask(frame[role].astype(str).str.strip() == "") for role in roles}
+    if "weight" in cleared:
+        cleared["weight"] = _with_points(cleared["weight"], decimal)
+    return frame.assign(**cleared)
 
 
-def _rule(title: str, fix: str, holds: Callable[[pd.Series], Any], **options: Any) -> Check:
-    import pandera.pandas as pa  # noqa: PLC0415  (heavy)
+def _explained(table: SourceTable, names: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    reasons = missing_reasons(table)
+    return {names[name]: reasons[name] for name in reasons if names[name] != "score"}
 
-    return pa.Check(holds, title=title, description=fix, **options)
 
-
-def _report(frame: pd.DataFrame, reasons: pd.Series, source: str) -> SurveyReport:
+def _report(
+    frame: pd.DataFrame,
+    reasons: pd.Series,
+    explained: dict[str, dict[str, int]],
+    source: str,
+    notes: list[str],
+) -> SurveyReport:
     gaps = frame.drop(columns="score").isna().sum()
     silent = reasons.value_counts()
+    scores = frame["score"].dropna().to_numpy(dtype=np.int64)
     return SurveyReport(
         source=source,
         rows=len(frame),
         answered=len(frame) - int(silent.sum()),
         unanswered={str(reason): int(count) for reason, count in silent.items()},
         missing={str(name): int(count) for name, count in gaps.items() if count},
-        zero_weights=int((numbers(frame["weight"]) == 0).sum()) if "weight" in frame else None,
+        zero_weights=int((frame["weight"] == 0).sum()) if "weight" in frame else None,
+        scores=dict(sorted(Counter(scores.tolist()).items())),
+        missing_reasons=explained,
+        notes=tuple(note for note in notes if note),
     )
 
 
@@ -384,5 +373,5 @@ def _finished(frame: pd.DataFrame, roles: Mapping[str, str], date_format: str) -
     if "weight" in roles.values():
         finished["weight"] = numbers(frame["weight"])
     if "date" in roles.values():
-        finished["date"] = _dates(frame["date"], date_format)
+        finished["date"] = dates(frame["date"], date_format)
     return finished

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import nps_research as npsr
-from nps_research import claims
+from nps_research import claims, records
 from nps_research.claims import record
 from nps_research.records import Record, read_results
 
@@ -101,3 +101,14 @@ def test_an_event_is_a_probability_without_interval(ledger_of):
     draws = xr.DataArray(np.tile([True, False], (4, 500)), dims=("chain", "draw"))
     made = npsr.record_posterior("a_result", draws).rerun
     assert (made.value, made.unit, made.lower) == (0.5, "probability", None)
+
+
+@pytest.mark.parametrize("misses", [0, 1])
+@pytest.mark.parametrize("likely", [True, False])
+def test_an_event_that_hardly_varies_is_not_certain(ledger_of, likely, misses):
+    ledger_of({})
+    draws = np.full((4, 500), likely)
+    draws[0, :misses] = not likely
+    made = npsr.record_posterior("a_result", xr.DataArray(draws, dims=("chain", "draw"))).rerun
+    assert made.mcse == pytest.approx(3 / 2000, rel=0.01)
+    assert records.disagreements(made, replace(made, value=made.value - 0.001)) == []

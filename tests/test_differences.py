@@ -8,6 +8,7 @@ from scipy import stats
 from nps_research.datasets import load_counts
 from nps_research.differences import mean_difference, nps_difference
 from nps_research.scale import RatingScale
+from nps_research.survey import read_survey
 
 FOLDER = Path(__file__).parent / "reference"
 PAIRS = pd.read_csv(FOLDER / "nps_two_sample_reference.csv").set_index(["x", "y"])
@@ -79,3 +80,10 @@ def test_tables_on_different_scales_are_not_compared():
         nps_difference(short, counts)
     agreed = nps_difference(short, counts, rating_scale=RatingScale(1, 5))
     assert agreed.loc["all", "difference"] == 0
+
+
+def test_surveys_are_tabulated():
+    tables = [pd.DataFrame({"score": scores}) for scores in ([9, 3, 8], [10, 9, 7])]
+    surveys = [read_survey(table, "score") for table in tables]
+    for difference in (nps_difference, mean_difference):
+        pd.testing.assert_frame_equal(difference(*surveys), difference(*tables))

@@ -3,9 +3,11 @@ import pytest
 from scipy import stats
 
 import nps_research.metrics as npsr
+from nps_research.counts import tabulate
 from nps_research.datasets import load_counts
 from nps_research.intervals import METHODS
 from nps_research.scale import RatingScale
+from nps_research.survey import read_survey
 
 SAMPLE = pd.DataFrame({"score": [3, 8, 10, None], "n": [12, 31, 57, 9]})
 COLUMNS = ["se", "lower", "upper", "n"]
@@ -164,3 +166,12 @@ def test_shares_of_one_group_are_indexed_by_score():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("metric", [npsr.nps, npsr.mean_score, npsr.top_box, npsr.shares])
+def test_a_survey_is_tabulated(metric):
+    table = pd.DataFrame({"ltr": [9, 4, 8, None], "team": [1, 1, 2, 2], "w": [1.0, 2, 3, 1]})
+    survey = read_survey(table, "ltr", weight="w")
+    expected = metric(tabulate(survey, "team"), "team", weighted=True)
+    pd.testing.assert_frame_equal(metric(survey, "team", weighted=True), expected)
+    assert expected.attrs["unanswered"] == 1

@@ -1,6 +1,11 @@
 """Running notebooks: copies, recorded numbers, exit codes, and what a change leads to."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import nbformat
@@ -8,7 +13,7 @@ import pytest
 
 from nps_research import claims, cli, records, reproduction
 from nps_research.records import Record
-from nps_research.reproduction import Execution
+from nps_research.reproduction import Execution, ReproductionError
 
 SOURCE = """\
 import nps_research as npsr
@@ -100,3 +105,81 @@ def test_numbers_of_notebooks_that_did_not_run_are_kept(project, monkeypatch):
     reproduction.adopt([Execution(path, copy, results, 1.0)])
     stored = records.read_results(project / "data" / "recorded_results.json")
     assert stored == {"other": other, "renamed": replace(Record(2.0), notebook="01_a")}
+
+
+def _ran(project, notebook, results):
+    """An execution that recorded numbers; the notebook and its copy differ."""
+    for name, text in ((notebook, "before"), (f"{notebook}_copy", "after")):
+        (project / f"{name}.ipynb").write_text(text)
+    path = project / f"{notebook}.json"
+    records.write_results(path, results)
+    return Execution(
+        project / f"{notebook}.ipynb", project / f"{notebook}_copy.ipynb", path, seconds=1.0
+    )
+
+
+def test_one_key_in_two_notebooks_is_refused(project):
+    executions = [_ran(project, name, {"a_result": Record(2.0)}) for name in ("01_a", "02_b")]
+    with pytest.raises(ReproductionError, match="'a_result' is recorded in 01_a and in 02_b"):
+        reproduction.adopt(executions)
+    assert executions[0].notebook.read_text() == "before"
+
+
+def test_a_key_of_a_notebook_that_did_not_run_is_refused(project, capsys, monkeypatch):
+    write_notebook(project)
+    path = project / "notebooks" / "01_a.ipynb"
+    before = path.read_text()
+    monkeypatch.setattr(reproduction, "notebooks", lambda: [path, path.with_name("02_b.ipynb")])
+    recorded = {"a_result": Record(3.0, notebook="02_b")}
+    monkeypatch.setattr(claims, "recorded_results", lambda: recorded)
+    assert cli.main(["refresh", "01_a", "--jobs", "1"]) == 2
+    assert "'a_result' is recorded in 02_b and in 01_a" in capsys.readouterr().err
+    assert path.read_text() == before
+
+
+RUN = """\
+import sys, pathlib
+from nps_research import cli, reproduction
+folder = pathlib.Path(sys.argv[1])
+cli.BUILD = folder / "build"
+reproduction.notebooks = lambda: sorted((folder / "notebooks").glob("*.ipynb"))
+sys.exit(cli.main(["refresh", "--jobs", "1"]))
+"""
+SLEEP = """\
+import os, pathlib, time
+pathlib.Path("started").write_text(str(os.getpid()))
+time.sleep(100)
+"""
+
+
+def _until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "waited 30 s"
+        time.sleep(0.05)
+
+
+def _runs(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -2)])
+def test_a_stopped_run_leaves_no_kernel(project, sent, code):
+    for name in ("01_a", "02_b"):
+        cells = [nbformat.v4.new_code_cell(SLEEP)]
+        path = project / "notebooks" / f"{name}.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    started = project / "notebooks" / "started"
+    run = subprocess.Popen(  # noqa: S603  (our own interpreter and code)
+        [sys.executable, "-c", RUN, str(project)], stderr=subprocess.DEVNULL
+    )
+    _until(lambda: started.exists() and started.read_text())
+    kernel = int(started.read_text())
+    run.send_signal(sent)
+    assert run.wait(30) == code
+    assert not _runs(kernel)
+    assert int(started.read_text()) == kernel

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pyreadstat
 import pytest
@@ -10,7 +11,7 @@ from nps_research.counts import tabulate
 from nps_research.datasets import load_counts
 from nps_research.scale import RatingScale
 from nps_research.survey import Survey, read_survey
-from nps_research.survey_files import SurveyError
+from nps_research.survey_files import SurveyError, SurveyWarning
 
 MICRODATA = Path(__file__).parents[2] / "shared" / "data" / "microdata"
 
@@ -136,6 +137,29 @@ def test_empty_end_of_a_spreadsheet_is_no_row(tmp_path):
     assert survey.report.unanswered == {"blank": 1}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"Likely, really";w, kg\n9;1,5\n8;2,5\n',
+        'sep=;\n"Likely, really";w, kg\n9;1,5\n8;2,5\n',
+        '"sep=,"\n"Likely, really","w, kg"\n9,"1,5"\n8,"2,5"\n',
+    ],
+)
+def test_separator_is_told_from_commas(tmp_path, text):
+    path = _write(tmp_path, text)
+    survey = read_survey(path, "Likely, really", weight="w, kg", decimal=",")
+    assert survey.frame["score"].tolist() == [9, 8]
+    assert survey.frame["weight"].tolist() == [1.5, 2.5]
+    assert survey.frame.index.tolist() == ([3, 4] if "sep" in text else [2, 3])
+
+
+def test_decimal_commas_are_read_in_every_column(tmp_path):
+    path = _write(tmp_path, "ltr;age\n7,0;30,5\n8;\n")
+    frame = read_survey(path, "ltr", decimal=",").frame
+    assert frame["score"].tolist() == [7, 8]
+    assert frame.loc[2, "age"] == 30.5
+
+
 def test_sheet_is_chosen_by_name(tmp_path):
     with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
         _frame().to_excel(book, sheet_name="notes", index=False)
@@ -169,6 +193,8 @@ def test_dates_of_several_time_zones_become_utc():
         ("ltr,w\n9,\n11,\n12,\n", "0 to 10; found 2 that are not, first 11 at row 3, column 'ltr'"),
         ("ltr\n9\n7.5\n", "whole numbers; found 1 that are not, first 7.5 at row 3"),
         ("ltr\n9\n\nten\n", "must be numbers; found 1 that are not, first 'ten' at row 4"),
+        ("Wave 1\n\nltr,w\n9,1\n", "has its column names in row 3, not in row 1. Remove the rows"),
+        ("sep=;\n", "export.csv is empty"),
         ("ltr\n\n\n", "at least one score must be answered; found none in column 'ltr' of exp"),
     ],
 )
@@ -178,11 +204,81 @@ def test_bad_files_are_refused_with_place_and_value(tmp_path, text, message):
 
 
 @pytest.mark.parametrize(
+    ("cells", "advice"),
+    [
+        (
+            ["10 - good", "10 - well"],
+            r"'10 - good' begins with a number.* table\['ltr'\]\.str\.ext",
+        ),
+        (
+            ["Promoter", "Passive"],
+            "'Promoter' is a class, .*read the column with the answers thems",
+        ),
+        (["0-6", "9-10"], "'0-6' is a class"),
+        (["100", "-100", "0"], "100, 0 and -100 are the points that an answer adds to an NPS, not"),
+        (["1", "-1"], "-1, 0 and 1 are classes, not scores"),
+        (["7,0"], "'7,0' is written with a decimal comma: pass decimal=','"),
+        (["9", "ltr", "8"], "Row 3 repeats the header, as in files that were joined: remove it"),
+        (["How likely?", '{"ImportId":"Q1"}', "9"], "The rows up to 3 are further header rows"),
+        (["Extremely likely"], "'Extremely likely' is text. Put scores in the place of answers"),
+    ],
+)
+def test_advice_fits_the_content_and_loses_no_answer(tmp_path, cells, advice):
+    quoted = "\n".join('"' + cell.replace('"', '""') + '"' for cell in cells)
+    with pytest.raises(SurveyError, match=advice) as caught:
+        read_survey(_write(tmp_path, f"ltr\n{quoted}\n"), "ltr")
+    assert f"missing={{{cells[0]!r}" not in str(caught.value)
+
+
+def test_advice_names_each_kind_of_text_once():
+    cells = ["NA", "9", "Promoter", "n/a", "Detractor"]
+    with pytest.raises(SurveyError) as caught:
+        read_survey(pd.DataFrame({"ltr": cells}), "ltr")
+    _, missing, classes = str(caught.value).splitlines()
+    assert missing == "Pass missing={'NA': 'no answer'} if 'NA' marks no answer."
+    assert classes.startswith("'Promoter' is a class")
+
+
+def test_eleven_scores_from_1_may_stand_for_0_to_10():
+    with pytest.raises(SurveyError, match="If 1 to 11 stand for 0 to 10, subtract 1"):
+        read_survey(pd.DataFrame({"ltr": [*range(1, 12)] * 3}), "ltr")
+
+
+@pytest.mark.parametrize(
+    ("scores", "hint"),
+    [
+        ([1, 4, 5] * 10, "column 'ltr' of the DataFrame: none of the 30 scores is above 5, on"),
+        ([2, 6, 7] * 10, r"If the question ran from 1 to 7, pass rating_scale=RatingScale\(1, 7\)"),
+    ],
+)
+def test_scores_of_a_shorter_scale_earn_a_warning(scores, hint):
+    with pytest.warns(SurveyWarning, match=hint):
+        survey = read_survey(pd.DataFrame({"ltr": scores}), "ltr")
+    assert "If the question ran from 1 to" in str(survey.report)
+
+
+@pytest.mark.parametrize(
+    ("scores", "rating_scale"),
+    [([1, 5] * 14, RatingScale()), ([5] * 40, RatingScale(1, 5)), ([8, 5] * 15, RatingScale())],
+)
+def test_a_scale_that_may_be_right_earns_none(scores, rating_scale):
+    report = read_survey(pd.DataFrame({"ltr": scores}), "ltr", rating_scale=rating_scale).report
+    assert report.notes == ()
+    assert report.scores == {score: scores.count(score) for score in sorted({*scores})}
+
+
+def test_scores_without_zero_earn_a_note():
+    report = read_survey(pd.DataFrame({"ltr": [1, 10] * 15}), "ltr").report
+    assert "Scores from 1 to 10, 2 distinct. Nobody gave 0: if the question ran" in str(report)
+
+
+@pytest.mark.parametrize(
     ("role", "cells", "message"),
     [
         ("weight", ["1", "-1"], "weights must be finite numbers, 0 or more.*first -1 at row 3"),
         ("weight", ["1", ""], "first a missing value at row 3, column 'x' of export.csv"),
         ("weight", ["inf", "heavy"], "found 2 that are not, first inf at row 2"),
+        ("weight", ['"1,5"', "1"], "decimal comma: pass decimal=','"),
         ("date", ["2024-01-05", "5 Jan"], "dates must be readable .*first '5 Jan' at row 3"),
         ("respondent", ["7", "7"], "must be distinct; found 2 .* first 7 at rows 2 and 3"),
     ],
@@ -222,6 +318,32 @@ def test_unknown_files_are_refused(tmp_path):
         read_survey(_write(tmp_path, "x", "a.doc"), "ltr")
 
 
+@pytest.mark.parametrize("suffix", ["xlsx", "parquet", "sav", "zsav"])
+def test_broken_files_are_refused_by_name(tmp_path, suffix):
+    path = _write(tmp_path, "ltr,team\n9,a\n", f"a.{suffix}")
+    with pytest.raises(SurveyError, match=rf"a\.{suffix} cannot be read as an? .*save it again"):
+        read_survey(path, "ltr")
+
+
+@pytest.mark.parametrize(
+    ("rows", "merged", "message"),
+    [
+        ([["Wave", "Answer"], ["id", "ltr"], [1, 9]], None, "names in row 2, not in row 1"),
+        ([["Wave 1"], ["id", "ltr"], [1, 9]], "A1:B1", "names in row 2, not in row 1"),
+        ([["ltr", "Reasons", None], [None, "a", "b"]], "B1:C1", r"merged cells .* \(B1:C1\)"),
+    ],
+)
+def test_headers_of_several_rows_are_refused(tmp_path, rows, merged, message):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    if merged:
+        book.active.merge_cells(merged)
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(SurveyError, match=message):
+        read_survey(tmp_path / "a.xlsx", "ltr")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -252,7 +374,7 @@ def test_rows_of_a_dataframe_are_counted_from_zero():
 def test_texts_start_with_size_and_quality():
     survey = read_survey(_frame(), "ltr", missing={11: "<none>"}, columns={"team": "crew"})
     account = "3 rows of the DataFrame: 1 answered (33.3%), 2 did not"
-    assert repr(survey).startswith(f"Survey: {account} (1 <none>, 1 blank). Missing values: crew 1")
+    assert repr(survey).startswith(f"Survey: {account} (1 <none>, 1 blank). Scores from 9 to 9, 1")
     assert survey._repr_html_().startswith(f"<p><strong>Survey</strong>: {account} (1 &lt;none")
     assert "Weights" not in str(survey.report)
 
