@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nps_research.agreement import published_estimates
     from nps_research.claims import record, record_estimate, record_posterior
     from nps_research.counts import random_split, tabulate
     from nps_research.coverage import nps_coverage
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from nps_research.diagnostics import interval_table
     from nps_research.differences import mean_difference, nps_difference
     from nps_research.metrics import bottom_box, csat, mean_score, nps, shares, top_box
-    from nps_research.ordinal.model import OrdinalModel
-    from nps_research.ordinal.priors import Priors
+    from nps_research.ordinal.comparison import compare, three_bins
+    from nps_research.ordinal.criticism import impact
+    from nps_research.ordinal.model import OrdinalModel, load_fit
+    from nps_research.ordinal.parallelism import parallelism
+    from nps_research.ordinal.priors import Normal, Priors, StudentT
     from nps_research.planning import nps_precision_sample_size, nps_sample_size
     from nps_research.scale import RatingScale
     from nps_research.session import session_information
@@ -27,14 +31,19 @@ __version__ = "0.1.0"
 # Public names and the modules that define them: a name is imported when it is first used, so that
 # importing the package costs nothing.
 _HOMES = {
+    "Normal": "ordinal.priors",
     "OrdinalModel": "ordinal.model",
     "Priors": "ordinal.priors",
     "RatingScale": "scale",
+    "StudentT": "ordinal.priors",
     "bottom_box": "metrics",
+    "compare": "ordinal.comparison",
     "csat": "metrics",
+    "impact": "ordinal.criticism",
     "interval_table": "diagnostics",
     "list_datasets": "datasets",
     "load_counts": "datasets",
+    "load_fit": "ordinal.model",
     "load_table": "datasets",
     "mean_difference": "differences",
     "mean_score": "metrics",
@@ -43,28 +52,36 @@ _HOMES = {
     "nps_difference": "differences",
     "nps_precision_sample_size": "planning",
     "nps_sample_size": "planning",
+    "parallelism": "ordinal.parallelism",
     "random_split": "counts",
     "read_survey": "survey",
+    "published_estimates": "agreement",
     "record": "claims",
     "record_estimate": "claims",
     "record_posterior": "claims",
     "session_information": "session",
     "shares": "metrics",
     "tabulate": "counts",
+    "three_bins": "ordinal.comparison",
     "top_box": "metrics",
 }
-_MODULES = ("claims", "plots")
+_MODULES = ("claims", "ordinal_plots", "plots")
 
 __all__ = [
+    "Normal",
     "OrdinalModel",
     "Priors",
     "RatingScale",
+    "StudentT",
     "bottom_box",
     "claims",
+    "compare",
     "csat",
+    "impact",
     "interval_table",
     "list_datasets",
     "load_counts",
+    "load_fit",
     "load_table",
     "mean_difference",
     "mean_score",
@@ -73,7 +90,10 @@ __all__ = [
     "nps_difference",
     "nps_precision_sample_size",
     "nps_sample_size",
+    "ordinal_plots",
+    "parallelism",
     "plots",
+    "published_estimates",
     "random_split",
     "read_survey",
     "record",
@@ -82,6 +102,7 @@ __all__ = [
     "session_information",
     "shares",
     "tabulate",
+    "three_bins",
     "top_box",
 ]
 

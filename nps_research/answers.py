@@ -13,6 +13,7 @@ from nps_research.counts import (
     cross_tabulate,
     declared_scale,
     group_rows,
+    intervals,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def answers_by_group(
     Raises
     ------
     ValueError
-        If the table or a column is not usable.
+        If the table or a column is not usable, or an answer is only known to lie between two
+        scores.
 
     Examples
     --------
@@ -97,6 +99,7 @@ def answers_by_group(
     """
     scale = declared_scale(counts, rating_scale)
     table = as_counts(counts, scale, by=[by] if isinstance(by, str) else by or ())
+    _refuse_intervals(table)
     groups, group = group_rows(table, by)
     answered = table["score"].notna().to_numpy()
     category = table["score"][answered].to_numpy(dtype=np.int64) - scale.minimum
@@ -116,6 +119,18 @@ def answers_by_group(
         weighted=weighted,
         unanswered=int(table["n"].sum() - n.sum()),
     )
+
+
+def _refuse_intervals(table: pd.DataFrame) -> None:
+    wide = intervals(table) & (table["n"] > 0)
+    if wide.any():
+        row = int(wide.argmax())
+        low, high = table["score"].iloc[row], table["score_upper"].iloc[row]
+        raise ValueError(
+            f"{int(table.loc[wide, 'n'].sum()):,} answers are only known to lie between two scores,"
+            f" first {low} to {high} at row {row}. OrdinalModel can use them; to count the others, "
+            "leave these rows out."
+        )
 
 
 def _check_weights(table: pd.DataFrame) -> None:

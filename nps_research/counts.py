@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -22,6 +23,7 @@ WEIGHT_COLUMNS = ("weight", "weight_squared")
 RESULT_COLUMNS = ("score", "n", *WEIGHT_COLUMNS)
 
 RECODE = "Recode them, or make them missing (pd.NA) if they mark no answer."
+INTERVAL = re.compile(r"\s*(\d+)\s*(?:-|–|or|to)\s*(\d+)\s*")
 
 
 def as_counts(
@@ -37,7 +39,10 @@ def as_counts(
     table : pandas.DataFrame
         Column `score`, missing where nobody answered; `n`, the number of people in the row (a
         table without it is one row an answer); optionally `weight` and `weight_squared`, the
-        sums of survey weights and of their squares; any number of predictors.
+        sums of survey weights and of their squares; optionally `score_upper`, where an answer
+        is only known to lie from `score` to there (missing where it is exact); any number of
+        predictors. Scores are numbers, text that holds numbers, or an ordered categorical with
+        as many labels as the scale has scores, lowest first.
     rating_scale : RatingScale
         Scores that may occur.
     by : sequence of str
@@ -46,7 +51,8 @@ def as_counts(
     Returns
     -------
     pandas.DataFrame
-        The same rows and columns with a fresh index, `score` as Int64, `n` as int64.
+        The same rows and columns with a fresh index, `score` and `score_upper` as Int64, `n` as
+        int64.
 
     Raises
     ------
@@ -61,14 +67,67 @@ def as_counts(
     0      9  3
     1   <NA>  1
     """
-    _check_columns(table, by)
+    _check_columns(table, ("score", *by))
     counts = table.reset_index(drop=True)
     counts["score"] = _scores(counts["score"], rating_scale)
+    if "score_upper" in counts:
+        counts["score_upper"] = _scores(counts["score_upper"], rating_scale)
+        _check_intervals(counts)
     counts["n"] = _sizes(counts["n"]) if "n" in counts else np.int64(1)
     for name in set(WEIGHT_COLUMNS) & set(counts.columns):
         counts[name] = _weights(counts[name])
     _check_somebody_answered(counts)
     return counts
+
+
+def as_people(table: pd.DataFrame, *, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Check a table of people whose scores are to be predicted, and return a copy.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Predictors and, optionally, `n`, the number of people in the row (by default 1).
+    by : sequence of str
+        Columns that the table must have.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows with a fresh index and `n` as int64, without columns for scores.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or named twice, or if a size is impossible or all are 0.
+
+    Examples
+    --------
+    >>> as_people(pd.DataFrame({"year": [2025, 2026]}), by=["year"])
+       year  n
+    0  2025  1
+    1  2026  1
+    """
+    _check_columns(table, by)
+    people = table.reset_index(drop=True).drop(columns=["score", "score_upper"], errors="ignore")
+    people["n"] = _sizes(people["n"]) if "n" in people else np.int64(1)
+    if people["n"].sum() == 0:
+        raise ValueError(f"the table has no people: all {len(people)} rows have n = 0.")
+    return people
+
+
+def intervals(counts: pd.DataFrame) -> pd.Series:
+    """Tell which rows of a count table in standard form hold answers between two scores.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"score": [7, 7], "score_upper": [8, None], "n": [1, 1]})
+    >>> intervals(as_counts(table)).tolist()
+    [True, False]
+    """
+    if "score_upper" not in counts:
+        return pd.Series(data=False, index=counts.index)
+    wide = counts["score_upper"] > counts["score"]
+    return wide.fillna(value=False).astype(bool)
 
 
 def declared_scale(counts: pd.DataFrame, rating_scale: RatingScale | None = None) -> RatingScale:
@@ -118,8 +177,8 @@ def cross_tabulate(
     return table
 
 
-def _check_columns(table: pd.DataFrame, by: Sequence[str]) -> None:
-    for name in ("score", *by):
+def _check_columns(table: pd.DataFrame, needed: Sequence[str]) -> None:
+    for name in needed:
         if name not in table.columns:
             raise ValueError(unknown_name("column", name, table.columns))
     repeated = table.columns[table.columns.duplicated()]
@@ -133,9 +192,52 @@ def _check_columns(table: pd.DataFrame, by: Sequence[str]) -> None:
 
 
 def _scores(cells: pd.Series, rating_scale: RatingScale) -> pd.Series:
-    rule = f"scores must be whole numbers from {rating_scale.minimum} to {rating_scale.maximum}"
-    _refuse(cells, cells.notna() & ~numbers(cells).isin(rating_scale.scores), rule, RECODE)
-    return numbers(cells).astype("Int64")
+    rule = f"{cells.name} must be a whole number"
+    if cells.name == "score":
+        rule = "scores must be whole numbers"
+    rule += f" from {rating_scale.minimum} to {rating_scale.maximum}"
+    values = _ranks(cells, rating_scale) if _has_ordered_labels(cells) else numbers(cells)
+    wrong = cells.notna() & ~values.isin(rating_scale.scores)
+    _refuse(cells, wrong, rule, _advice(cells, wrong))
+    return values.astype("Int64")
+
+
+def _has_ordered_labels(cells: pd.Series) -> bool:
+    """Tell whether the scores are levels in a declared order, some of which are no numbers."""
+    if not isinstance(cells.dtype, pd.CategoricalDtype) or not cells.cat.ordered:
+        return False
+    return bool(numbers(cells.cat.categories.to_series()).isna().any())
+
+
+def _ranks(cells: pd.Series, rating_scale: RatingScale) -> pd.Series:
+    labels, scores = cells.cat.categories, rating_scale.scores
+    said = numbers(labels.to_series()).to_numpy()
+    if len(labels) != len(scores) or not np.all(np.isnan(said) | (said == scores)):
+        raise ValueError(
+            f"{cells.name} has {len(labels)} ordered labels, {labels[0]!r} to {labels[-1]!r}, "
+            f"which do not match the {len(scores)} scores from {scores[0]} to {scores[-1]} one by "
+            "one. Declare all labels of the scale in order, make those missing (pd.NA) that mark "
+            "no answer, or pass the rating_scale that was asked."
+        )
+    codes = cells.cat.codes.astype(float)
+    return codes.where(codes >= 0) + rating_scale.minimum
+
+
+def _advice(cells: pd.Series, wrong: pd.Series) -> str:
+    found = INTERVAL.fullmatch(str(cells.iloc[int(wrong.argmax())]))
+    if found is None:
+        return RECODE
+    return (
+        f"An answer that is only known to lie between two scores has score {found[1]} and "
+        f"score_upper {found[2]}, in a column score_upper that is missing where the score is exact."
+    )
+
+
+def _check_intervals(counts: pd.DataFrame) -> None:
+    lower, upper = counts["score"], counts["score_upper"]
+    wrong = upper.notna() & (lower.isna() | (upper < lower).fillna(value=False))
+    rule = "score_upper must be the score or above it, in a row that has a score"
+    _refuse(upper, wrong, rule, "Give the lowest possible score as score, the highest here.")
 
 
 def _sizes(cells: pd.Series) -> pd.Series:

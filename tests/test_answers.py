@@ -41,3 +41,18 @@ def test_effective_answers_are_weighted_shares_of_kish_number():
 def test_groups_without_weight_have_no_effective_answers():
     weightless = TABLE.assign(weight=0.0, weight_squared=0.0)
     assert answers_by_group(weightless, "team", SCALE, weighted=True).effective.sum() == 0
+
+
+def test_answers_between_two_scores_are_refused():
+    table = TABLE.assign(score_upper=[None, 5, 5, None])
+    with pytest.raises(ValueError, match=r"4 answers are .* first 1 to 5 at row 1\. Ord"):
+        answers_by_group(table, None, SCALE)
+
+
+@pytest.mark.parametrize(
+    ("upper", "n", "answers"),
+    [([5, None, 4, None], [2, 3, 1, 7], 6), ([None, 5, None, None], [2, 0, 1, 7], 3)],
+)
+def test_exact_scores_and_intervals_that_nobody_gave_are_none(upper, n, answers):
+    table = TABLE.assign(score_upper=upper, n=n)
+    assert answers_by_group(table, None, SCALE).n.tolist() == [answers]

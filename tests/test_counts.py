@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from nps_research.counts import as_counts, tabulate
+from nps_research.counts import as_counts, as_people, intervals, tabulate
 from nps_research.scale import RatingScale
 
 ANSWERS = pd.DataFrame(
@@ -43,6 +43,55 @@ def test_scores_are_read_however_they_are_stored(scores):
     assert counts["n"].tolist() == [1, 1, 1]
 
 
+LABELS = ["never", "maybe", "surely"]
+THREE = RatingScale(1, 3, 1, 3)
+
+
+@pytest.mark.parametrize("labels", [LABELS, ["never", "2", "surely"]])
+def test_ordered_labels_are_scores_in_declared_order(labels):
+    cells = pd.Categorical([labels[2], labels[0], None], labels, ordered=True)
+    counts = as_counts(pd.DataFrame({"score": cells}), THREE)
+    assert counts["score"].dtype == "Int64"
+    assert counts["score"].tolist()[:2] == [3, 1]
+    assert counts["score"].isna().tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("labels", "scale"),
+    [(LABELS, RatingScale(1, 5)), (["2", "3", "surely"], THREE)],
+)
+def test_ordered_labels_must_match_the_scale(labels, scale):
+    cells = pd.Categorical([labels[-1]], labels, ordered=True)
+    with pytest.raises(ValueError, match=r"3 ordered labels.* do not match the . scores from"):
+        as_counts(pd.DataFrame({"score": cells}), scale)
+
+
+def test_labels_without_an_order_are_no_scores():
+    with pytest.raises(ValueError, match="found 1 that are not, first 'never' at row 0"):
+        as_counts(pd.DataFrame({"score": pd.Categorical(["never"], LABELS)}), THREE)
+
+
+@pytest.mark.parametrize("upper", [[8, None], ["8", None], pd.array([8, None], dtype="Int64")])
+def test_answers_between_two_scores_have_an_upper_one(upper):
+    counts = as_counts(pd.DataFrame({"score": [7, 7], "score_upper": upper}))
+    assert counts["score_upper"].dtype == "Int64"
+    assert counts["score_upper"].tolist()[0] == 8
+    assert intervals(counts).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("text", ["7-8", "7 – 8", "7 or 8", "7 to 8"])
+def test_an_interval_written_as_text_is_refused_with_the_way_to_write_it(text):
+    with pytest.raises(ValueError, match=r"first '7.*8' at row 1.*\n.*score 7 and score_upper 8"):
+        as_counts(pd.DataFrame({"score": ["9", text]}))
+
+
+def test_predictions_need_no_score():
+    people = as_people(pd.DataFrame({"x": [1, 2], "score": [3, None], "n": [2.0, 0.0]}))
+    assert people.columns.tolist() == ["x", "n"]
+    assert people["n"].tolist() == [2, 0]
+    assert people["n"].dtype == np.int64
+
+
 def test_as_counts_copies_and_keeps_the_other_columns():
     table = pd.DataFrame({"team": ["a", "b"], "score": [9, 1], "n": [2.0, 3.0]}, index=[5, 6])
     table.attrs["title"] = "kept"
@@ -70,6 +119,9 @@ def test_as_counts_copies_and_keeps_the_other_columns():
         ({"score": [1], "n": [None]}, "first a missing value at row 0"),
         ({"score": [1], "weight": [-2.0]}, "weight must be a finite number.*first -2 at row 0"),
         ({"score": [1], "weight_squared": [np.inf]}, "weight_squared must be a finite number"),
+        ({"score": [7], "score_upper": [11]}, "score_upper must be a whole number from 0 to 10"),
+        ({"score": [7, 7], "score_upper": [7, 6]}, "the score or above it.*first 6 at row 1"),
+        ({"score": [7, None], "score_upper": [8, 8]}, "has a score; .*first 8 at row 1"),
         ({"score": [None, 3], "n": [4, 0]}, "nobody answered: all 2 rows"),
     ],
 )

@@ -1,100 +1,153 @@
-"""Links and the likelihood kernel against exact values, closed forms and finite differences."""
+"""Links against their definitions in 50 digits."""
+
+import math
 
 import numpy as np
 import pytest
+from exact import EXPONENT_CAP, MP, interval, log, tails
 
-from nps_research.ordinal import kernel
-from nps_research.ordinal.links import LINKS, log1mexp
+from nps_research.ordinal import links
+from nps_research.ordinal.links import LINK_NAMES
 
-CUTPOINTS = np.array([-1.0, 0.0, 1.0])
-# Exact log-probabilities far in the tails, to the digits of ordinal.md, table of numerical traps.
-EXACT = [
-    ("logit", -30.0, [-2.54367e-13, -29.4587, -30.4587, -31.0]),
-    ("logit", -38.0, [0.0, -37.4587, -38.4587, -39.0]),
-    ("logit", 100.0, [-101.0, -100.459, -99.4587, 0.0]),
-    ("logit", 800.0, [-801.0, -800.459, -799.459, 0.0]),
-    ("probit", 38.0, [-765.083, -726.557, -689.031, 0.0]),
-    ("probit", 100.0, [-5106.03, -5005.52, -4906.01, 0.0]),
+LINKS = [pytest.param(code, name, id=name) for code, name in enumerate(LINK_NAMES)]
+POSITIVE = [
+    1e-12,
+    1e-3,
+    0.4,
+    1.0,
+    1.5,
+    5.0,
+    8.3,
+    19.9,
+    20.1,
+    30.0,
+    37.9,
+    100.0,
+    689.0,
+    699.0,
+    800.0,
 ]
+POINTS = [-x for x in POSITIVE] + [0.0] + POSITIVE
+WIDTHS = [1e-8, 1e-3, 0.02, 1.0, 9.0, 300.0]
+LOG_ODDS = [-690.0, -400.0, -60.0, -37.1, -36.9, -5.0, -1e-3, 0.0, 0.7, 12.0, 60.0, 400.0, 690.0]
 
 
-@pytest.mark.parametrize(("link", "eta", "exact"), EXACT)
-def test_log_probabilities_are_exact_in_the_tails(link, eta, exact):
-    found = kernel.log_probabilities(LINKS[link], np.array([eta]), CUTPOINTS)[0]
-    np.testing.assert_allclose(found, exact, rtol=2e-5, atol=1e-16)
+def assert_close(found, exact, rtol):
+    """Compare up to the cap of exponents; beyond it numbers have to be finite and as large."""
+    found, exact = np.array(found), np.array(exact)
+    beyond = np.abs(exact) > EXPONENT_CAP
+    assert (np.abs(found[beyond]) > EXPONENT_CAP).all()
+    assert np.isfinite(found[beyond]).all()
+    np.testing.assert_allclose(found[~beyond], exact[~beyond], rtol=rtol, atol=1e-45)
 
 
-@pytest.mark.parametrize(("link", "eta", "exact"), EXACT)
-def test_the_likelihood_mirrors(link, eta, exact):
-    found = kernel.log_probabilities(LINKS[link], np.array([-eta]), CUTPOINTS)[0]
-    np.testing.assert_allclose(found[::-1], exact, rtol=2e-5, atol=1e-16)
+@pytest.mark.parametrize(("code", "link"), LINKS)
+class TestTails:
+    def test_log_cdf_is_exact(self, code, link):
+        exact = [log(tails(link, x)[0]) for x in POINTS]
+        assert_close([links.log_cdf(code, x) for x in POINTS], exact, 1e-13)
+
+    def test_log_sf_is_exact(self, code, link):
+        exact = [log(tails(link, x)[1]) for x in POINTS]
+        assert_close([links.log_sf(code, x) for x in POINTS], exact, 1e-13)
+
+    def test_slope_of_log_cdf_is_exact(self, code, link):
+        exact = [float(tails(link, x)[2] / tails(link, x)[0]) for x in POINTS]
+        assert_close([links.slope_of_log_cdf(code, x) for x in POINTS], exact, 2e-13)
+
+    def test_slope_of_log_sf_is_exact(self, code, link):
+        exact = [-float(tails(link, x)[2] / tails(link, x)[1]) for x in POINTS]
+        assert_close([links.slope_of_log_sf(code, x) for x in POINTS], exact, 2e-13)
+
+    def test_the_mirror_image_is_the_link_of_minus_x(self, code, link):
+        found = [links.log_cdf(links.mirror(code), -x) for x in POINTS]
+        assert_close(found, [log(tails(link, x)[1]) for x in POINTS], 1e-13)
 
 
-@pytest.mark.parametrize("link", LINKS)
-@pytest.mark.parametrize("eta", [-800.0, -3.0, 0.0, 0.4, 800.0])
-def test_probabilities_sum_to_one_and_derivatives_stay_finite(link, eta):
-    counts = np.array([[3.0, 0.0, 2.0, 5.0]])
-    found = kernel.derivatives(LINKS[link], counts, np.array([[eta]]), CUTPOINTS, np.ones(1))
-    total = kernel.probabilities(LINKS[link], np.array([eta]), CUTPOINTS).sum()
-    assert total == pytest.approx(1.0, abs=1e-12)
-    assert np.isfinite([found.value, *found.gradient, *found.hessian.ravel()]).all()
+@pytest.mark.parametrize(("code", "link"), LINKS)
+class TestIntervals:
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_log_probability_and_slopes_are_exact(self, code, link, width):
+        # The oracle takes the bounds as they are rounded: the width of a thin interval far out is
+        # a whole number of units in the last place.
+        bounds = [(x, x + width) for x in POINTS]
+        found = np.array([links.log_interval(code, a, b) for a, b in bounds])
+        p, by_a, by_b = zip(*(interval(link, a, b) for a, b in bounds), strict=True)
+        assert_close(found[:, 0], [log(value) for value in p], 1e-12)
+        assert_close(found[:, 1], [float(s / v) for s, v in zip(by_a, p, strict=True)], 1e-11)
+        assert_close(found[:, 2], [float(s / v) for s, v in zip(by_b, p, strict=True)], 1e-11)
 
 
-@pytest.mark.parametrize("link", LINKS)
-def test_derivatives_agree_with_finite_differences(link):
-    rng = np.random.default_rng(1)
-    counts, predictors = rng.integers(0, 9, (5, 4)).astype(float), rng.normal(size=(5, 2))
-    at = np.array([-1.0, 0.2, 0.9, 0.4, -0.3])
+@pytest.mark.parametrize("code", range(len(LINK_NAMES)), ids=LINK_NAMES)
+class TestEdges:
+    def test_a_bound_at_infinity_leaves_a_tail(self, code):
+        for x in POINTS:
+            below = links.log_interval(code, -math.inf, x)
+            above = links.log_interval(code, x, math.inf)
+            assert below == (links.log_cdf(code, x), 0.0, links.slope_of_log_cdf(code, x))
+            assert above == (links.log_sf(code, x), links.slope_of_log_sf(code, x), 0.0)
 
-    def gradient(parameters):
-        return kernel.derivatives(
-            LINKS[link], counts, predictors, parameters[:3], parameters[3:]
-        ).gradient
+    def test_the_whole_line_is_certain(self, code):
+        assert links.log_interval(code, -math.inf, math.inf) == (0.0, 0.0, 0.0)
 
-    def value(parameters):
-        eta = predictors @ parameters[3:]
-        return kernel.log_likelihood(LINKS[link], counts, eta, parameters[:3])
-
-    found = kernel.derivatives(LINKS[link], counts, predictors, at[:3], at[3:])
-    steps = 1e-5 * np.eye(5)
-    slope = [(value(at + step) - value(at - step)) / 2e-5 for step in steps]
-    curvature = [(gradient(at + step) - gradient(at - step)) / 2e-5 for step in steps]
-    np.testing.assert_allclose(found.gradient, slope, rtol=1e-7, atol=1e-6)
-    np.testing.assert_allclose(found.hessian, curvature, rtol=1e-7, atol=1e-6)
-    assert found.value == pytest.approx(value(at), rel=1e-14)
+    @pytest.mark.parametrize(("a", "b"), [(0.3, 0.3), (1.0, -1.0), (800.0, -800.0), (800.0, 800.0)])
+    def test_an_empty_or_reversed_interval_is_impossible_and_flat(self, code, a, b):
+        assert links.log_interval(code, a, b) == (-math.inf, 0.0, 0.0)
 
 
-@pytest.mark.parametrize("link", LINKS)
-def test_cell_likelihood_is_the_sum_over_rows(link):
-    rng = np.random.default_rng(2)
-    counts = rng.integers(0, 6, (3, 4)).astype(float)
-    eta = rng.normal(size=3)
-    edges = np.array([-np.inf, *CUTPOINTS, np.inf])
-    cdf = LINKS[link].cdf
-    rows = [
-        np.log(cdf(edges[k + 1] - eta[j]) - cdf(edges[k] - eta[j]))
-        for j in range(3)
-        for k in range(4)
-        for _ in range(int(counts[j, k]))
-    ]
-    found = kernel.log_likelihood(LINKS[link], counts, eta, CUTPOINTS)
-    assert found == pytest.approx(sum(rows), rel=1e-12)
+@pytest.mark.parametrize(("code", "link"), LINKS)
+class TestDensities:
+    def test_log_pdf_is_exact(self, code, link):
+        exact = [log(tails(link, x)[2]) for x in POINTS]
+        assert_close([links.log_pdf(code, x) for x in POINTS], exact, 1e-13)
+
+    def test_slope_of_log_pdf_is_exact(self, code, link):
+        near = [x for x in POINTS if abs(x) < 50.0]
+        exact = [float(MP.diff(lambda at: MP.log(tails(link, at)[2]), x)) for x in near]
+        found = [links.slope_of_log_pdf(code, x) for x in near]
+        np.testing.assert_allclose(found, exact, rtol=1e-13, atol=1e-15)
 
 
-def test_an_impossible_answer_has_probability_zero():
-    counts = np.array([[1.0, 1.0, 0.0]])
-    assert kernel.log_likelihood(LINKS["logit"], counts, np.zeros(1), np.zeros(2)) == -np.inf
+@pytest.mark.parametrize("code", range(len(LINK_NAMES)), ids=LINK_NAMES)
+class TestQuantiles:
+    def test_quantile_and_log_cdf_undo_each_other(self, code):
+        x = [links.quantile(code, log_odds) for log_odds in LOG_ODDS]
+        below = [links.log_sigmoid(log_odds) for log_odds in LOG_ODDS]
+        above = [links.log_sigmoid(-log_odds) for log_odds in LOG_ODDS]
+        np.testing.assert_allclose([links.log_cdf(code, at) for at in x], below, rtol=2e-12)
+        np.testing.assert_allclose([links.log_sf(code, at) for at in x], above, rtol=2e-12)
+
+    def test_quantiles_ascend_and_are_finite(self, code):
+        x = np.array([links.quantile(code, log_odds) for log_odds in LOG_ODDS])
+        assert np.isfinite(x).all()
+        assert (np.diff(x) > 0).all()
+
+    def test_slope_of_quantile_is_exact(self, code):
+        # d x / d log odds = p (1 - p) / f(x), with p = F(x).
+        link = LINK_NAMES[code]
+        x = [links.quantile(code, log_odds) for log_odds in LOG_ODDS]
+        exact = [below * above / density for below, above, density in (tails(link, at) for at in x)]
+        found = [links.slope_of_quantile(code, *at) for at in zip(LOG_ODDS, x, strict=True)]
+        np.testing.assert_allclose(found, np.array(exact, dtype=float), rtol=2e-12)
 
 
 @pytest.mark.parametrize("x", [-1e-300, -1e-20, -1e-5, -0.5, -0.7, -40.0, -800.0])
-def test_log1mexp_inverts_itself(x):
-    # exp(log1mexp(x)) + exp(x) = 1, and for tiny x log(1 - exp(x)) = log(-x)
-    expected = np.log(-x) if x > -1e-10 else np.log1p(-np.exp(x))
-    assert log1mexp(np.array(x)) == pytest.approx(expected, rel=1e-13, abs=1e-300)
+def test_log1mexp_is_exact(x):
+    assert links.log1mexp(x) == pytest.approx(log(-MP.expm1(x)), rel=1e-14, abs=1e-300)
 
 
-@pytest.mark.parametrize("link", LINKS)
-def test_quantile_reads_the_smaller_tail(link):
-    x = np.array([-30.0, -1.0, 0.0, 7.0, 30.0])
-    found = LINKS[link].quantile_of_tails(LINKS[link].cdf(x), LINKS[link].cdf(-x))
-    np.testing.assert_allclose(found, x, rtol=1e-12, atol=1e-12)
+def test_log1mexp_of_zero_is_minus_infinity():
+    assert links.log1mexp(0.0) == -math.inf
+
+
+@pytest.mark.parametrize("name", [link for link in LINK_NAMES if link != "cauchit"])
+def test_the_unit_of_priors_is_the_latent_standard_deviation(name):
+    mean = MP.quad(lambda x: x * tails(name, x)[2], [-80, -8, 0, 8, 80])
+    variance = MP.quad(lambda x: (x - mean) ** 2 * tails(name, x)[2], [-80, -8, 0, 8, 80])
+    assert links.LATENT_SD[name] == pytest.approx(float(MP.sqrt(variance)), rel=1e-12)
+
+
+def test_the_unit_of_cauchit_has_the_quartiles_of_a_normal_distribution():
+    assert 1.0 / links.LATENT_SD["cauchit"] == pytest.approx(
+        links.quantile(1, math.log(3)), rel=1e-4
+    )

@@ -11,8 +11,10 @@ from scipy import stats
 
 import nps_research as npsr
 from nps_research.diagnostics import ConvergenceWarning
-from nps_research.ordinal import kernel, pymc_model
-from nps_research.ordinal.geometry import GroupGeometry, group_geometries
+from nps_research.ordinal import posterior, pymc_model
+from nps_research.ordinal.assembly import posterior_arrays
+from nps_research.ordinal.density import log_density
+from nps_research.ordinal.geometry import GroupGeometry, plain_geometries
 
 FORMULA = "score ~ year * problem + mode + (1 | language)"
 CHAINS_AND_DRAWS = ("chain", "draw")
@@ -37,7 +39,8 @@ def few():
 def agents():
     rng = np.random.default_rng(8)
     rows = [(f"a{k}", score, 1 + 3 * k) for k in range(6) for score in rng.integers(4, 11, 4)]
-    return pd.DataFrame(rows, columns=["agent", "score", "n"])
+    table = pd.DataFrame(rows, columns=["agent", "score", "n"])
+    return table.assign(tenure=rng.normal(size=len(table)).round(1))
 
 
 def z_scores(draws, exact):
@@ -46,66 +49,27 @@ def z_scores(draws, exact):
     return float(abs(draws.mean() - exact) / error)
 
 
-class TestDesign:
-    def test_cells_hold_every_answer(self, sfo):
-        design = npsr.OrdinalModel(FORMULA, sfo).design
-        assert design.counts.sum() == 5396
-        assert design.counts.shape == (38, 11)
-        assert design.terms[:2] == ["year[2018]", "problem[unknown]"]
-        assert [g.name for g in design.groupings] == ["language"]
-
+class TestModel:
     def test_people_without_a_score_are_counted_not_dropped(self):
         counts = pd.DataFrame({"score": [9, None, 3], "n": [5, 7, 2]})
         design = npsr.OrdinalModel("score ~ 1", counts).design
-        assert (design.unanswered, design.cell_sizes.sum()) == (7, 7)
-
-    def test_average_is_that_of_the_respondents(self, sfo):
-        design = npsr.OrdinalModel("score ~ year", sfo).design
-        assert design.average == pytest.approx([2650 / 5396])
-
-    def test_nested_groups_have_their_own_levels(self, sfo):
-        design = npsr.OrdinalModel("score ~ (1 | language/mode)", sfo).design
-        assert [g.name for g in design.groupings] == ["language", "language:mode"]
-        assert len(design.groupings[1].levels) == 12  # 4 languages by 3 modes, met or not
+        assert (design.unanswered, design.cells.sizes.sum()) == (7, 7)
 
     @pytest.mark.parametrize(
-        ("formula", "message"),
-        [
-            ("rating ~ year", "found the response 'rating'"),
-            ("year", "found no response"),
-            ("~ year", "Write it like"),
-            ("score ~ 0 + year", "cutpoints take the place of an intercept"),
-            ("score ~ (year | language)", r"slopes are not available; found 'year\[?"),
-            ("score ~ yaer", "year"),
-            ("score ~ year +", "cannot read the formula"),
-        ],
+        "option", [{"link": "tobit"}, {"family": "ordered"}, {"cutpoints": "even"}]
     )
-    def test_unusable_formulas_are_refused(self, sfo, formula, message):
-        with pytest.raises(ValueError, match=message):
-            npsr.OrdinalModel(formula, sfo)
-
-    def test_missing_predictors_are_refused_with_the_fix(self):
-        counts = pd.DataFrame({"score": [9, 3], "n": [5, 2], "mode": ["self", None]})
-        with pytest.raises(
-            ValueError, match=r"'mode' is missing for 2 respondents, first at row 1"
-        ):
-            npsr.OrdinalModel("score ~ mode", counts)
-
-    @pytest.mark.parametrize("name", ["chain", "term", "cell"])
-    def test_names_of_dimensions_are_refused_as_predictors(self, sfo, name):
-        with pytest.raises(ValueError, match=f"'{name}' cannot be a predictor .* Rename it"):
-            npsr.OrdinalModel(f"score ~ (1 | {name})", sfo.rename(columns={"mode": name}))
-
-    def test_splines_and_transforms_are_understood(self):
-        rng = np.random.default_rng(4)
-        counts = pd.DataFrame({"x": rng.uniform(1, 9, 300), "score": rng.integers(0, 11, 300)})
-        design = npsr.OrdinalModel("score ~ bs(x, df=4) + np.log(x)", counts).design
-        assert design.predictors.shape == (300, 5)
-
-    @pytest.mark.parametrize("option", [{"link": "tobit"}, {"family": "ordered"}])
     def test_unknown_options_list_the_known_ones(self, sfo, option):
         with pytest.raises(ValueError, match="choose one of"):
             npsr.OrdinalModel("score ~ 1", sfo, **option)
+
+    def test_structured_cutpoints_cannot_differ_by_group(self, sfo):
+        with pytest.raises(ValueError, match="needs flexible cutpoints"):
+            npsr.OrdinalModel("score ~ 1", sfo, cutpoints="equidistant", cutpoints_by="language")
+
+    @pytest.mark.parametrize("numbers", [{"draws": 0}, {"chains": 1.5}, {"tune": -3}])
+    def test_impossible_numbers_of_draws_are_refused_at_once(self, few, numbers):
+        with pytest.raises(ValueError, match="must be a whole number of at least 1"):
+            npsr.OrdinalModel("score ~ 1", few).fit(**numbers)
 
 
 class TestPriors:
@@ -130,8 +94,9 @@ class TestPriors:
     def test_coefficient_scale_is_in_latent_standard_deviations(self, sfo):
         counts = sfo.assign(x=np.arange(len(sfo)) % 7 * 100.0)
         model = npsr.OrdinalModel("score ~ year + x", counts, link="probit")
-        design, drawn = model.design, model.prior(4000, random_seed=4).parameters["coefficients"]
-        sd_x = np.sqrt(design.cell_shares @ (design.predictors[:, 1] - design.average[1]) ** 2)
+        cells, drawn = model.design.cells, model.prior(4000, random_seed=4).parameters
+        sd_x = np.sqrt(cells.shares @ (cells.predictors[:, 1] - cells.average[1]) ** 2)
+        drawn = drawn["coefficients"]
         np.testing.assert_allclose(drawn.std("draw")[0], [1.0, 1 / (2 * sd_x)], rtol=0.05)
 
     @pytest.mark.parametrize(
@@ -148,69 +113,158 @@ class TestPriors:
     def test_concentration_needs_one_number_a_score(self, few):
         model = npsr.OrdinalModel("score ~ 1", few, priors=npsr.Priors(concentration=[1.0] * 5))
         with pytest.raises(ValueError, match=r"11 .* found 5"):
-            model.to_pymc()
+            model.prior(10)
 
 
-class TestLikelihood:
-    @pytest.mark.parametrize("link", ["logit", "probit"])
-    @pytest.mark.parametrize("size", [0.3, 3.0, 60.0])
-    def test_pymc_and_the_kernel_agree(self, sfo, link, size):
-        model = npsr.OrdinalModel("score ~ year + problem", sfo, link=link)
-        graph = model.to_pymc()
-        rng = np.random.default_rng(5)
-        sticks, coefficients = rng.normal(size=10), size * rng.normal(size=3)
-        point = {"sticks": sticks, "coefficients": coefficients}
-        found = graph.compile_logp([graph["answers"]], mode="FAST_COMPILE")(point)
-        above = np.exp(-np.cumsum(np.log1p(np.exp(sticks))))
-        cutpoints = model.link.quantile_of_tails(1 - above, above)
-        eta = (model.design.predictors - model.design.average) @ coefficients
-        exact = kernel.log_likelihood(model.link, model.design.counts, eta, cutpoints)
-        assert found == pytest.approx(exact, rel=1e-10)
+EVERYTHING = {
+    "formula": "score ~ x + offset(w) + mo(step) + (1 + x | team)",
+    "scale": "~ x",
+    "nps_cuts": "~ x",
+    "cutpoints_by": "site",
+    "no_answer": "~ x",
+}
+COMBINATIONS = [
+    pytest.param({"formula": "score ~ x", "cutpoints": "equidistant"}, id="equidistant"),
+    pytest.param({"formula": "score ~ x", "cutpoints": "symmetric"}, id="symmetric"),
+    pytest.param(
+        {"formula": "score ~ x", "priors": npsr.Priors(cutpoints=npsr.Normal(0.2, 1.5))},
+        id="normal cutpoints",
+    ),
+    pytest.param(
+        {"formula": "score ~ x", "priors": npsr.Priors(cutpoints=npsr.StudentT(3.0, 0.1, 2.5))},
+        id="student cutpoints",
+    ),
+    pytest.param(EVERYTHING, id="everything"),
+]
 
-    @pytest.mark.parametrize("link", ["logit", "probit"])
+
+@pytest.fixture(scope="module")
+def survey():
+    """A table that has everything a model may use."""
+    rng = np.random.default_rng(11)
+    n = 60
+    table = pd.DataFrame(
+        {
+            "x": rng.integers(0, 2, n).astype(float),
+            "w": rng.normal(0, 0.2, n),
+            "step": pd.Categorical(rng.choice(list("abcd"), n), list("abcd"), ordered=True),
+            "team": rng.choice(["red", "blue", "green"], n),
+            "site": rng.choice(["north", "south"], n),
+            "score": pd.array(rng.integers(0, 11, n), dtype="Int64"),
+            "n": rng.integers(1, 9, n),
+        }
+    )
+    table["score"] = table["score"].mask(rng.random(n) < 0.1)
+    return table.assign(score_upper=table["score"].replace(7, 8))
+
+
+class TestDensity:
+    """The compiled density against the PyMC model, which shares no code with it."""
+
+    @pytest.mark.parametrize("options", COMBINATIONS)
+    @pytest.mark.parametrize(
+        ("family", "link"),
+        [("cumulative", "logit"), ("cumulative", "probit"), ("sratio", "cloglog"),
+         ("cratio", "loglog"), ("acat", "cauchit")],
+    )  # fmt: skip
+    def test_value_and_gradient_equal_those_of_pymc(self, survey, options, family, link):
+        model = npsr.OrdinalModel(counts=survey, family=family, link=link, **options)
+        parts = (model.design, model.family, model.cutpoints, model.posterior.numbers)
+        plain = plain_geometries(model.design, model.cutpoints)
+        arrays = posterior_arrays(*parts, plain)
+        # Bent coordinates of sticks are another choice of the sampler, not of the model.
+        arrays.warp[2:] = 0.0
+        graph = pymc_model.build(*parts, plain)
+        logp = graph.compile_logp(mode="FAST_COMPILE")
+        generator = np.random.default_rng(3)
+        ours, theirs, gradient = [], [], np.empty(arrays.starts[-1])
+        for _ in range(3):
+            free = 0.2 * generator.normal(size=arrays.starts[-1])
+            ours.append(log_density(free, gradient, arrays))
+            theirs.append(float(logp(pymc_point(graph, free * arrays.units))))
+        # Coefficients of standardised predictors: a constant volume.
+        volume = np.log(arrays.units).sum()
+        np.testing.assert_allclose(np.array(ours) - volume, theirs, rtol=1e-9, atol=1e-9)
+
+    def test_the_gradient_is_that_of_the_value(self, survey):
+        model = npsr.OrdinalModel(counts=survey, **EVERYTHING)
+        arrays = model.posterior.arrays
+        free = 0.2 * np.random.default_rng(3).normal(size=arrays.starts[-1])
+        gradient, unused = np.empty_like(free), np.empty_like(free)
+        log_density(free, gradient, arrays)
+        step = 1e-5 * np.eye(len(free))
+        numeric = [
+            (log_density(free + e, unused, arrays) - log_density(free - e, unused, arrays)) / 2e-5
+            for e in step
+        ]
+        np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-5)
+
+    def test_rows_and_counts_have_the_same_density(self, sfo):
+        rows = sfo.loc[sfo.index.repeat(sfo["n"])].drop(columns=["n", "weight", "weight_squared"])
+        both = [npsr.OrdinalModel("score ~ year + problem", each) for each in (sfo, rows)]
+        free = np.random.default_rng(5).normal(size=13)
+        values = [log_density(free, np.empty(13), each.posterior.arrays) for each in both]
+        assert values[0] == pytest.approx(values[1], abs=1e-9)
+
+    @pytest.mark.parametrize("link", ["logit", "probit", "cloglog", "loglog", "cauchit"])
     @pytest.mark.parametrize("size", [1.0, 100.0, 800.0])
     def test_gradients_stay_finite(self, sfo, link, size):
-        graph = npsr.OrdinalModel("score ~ year + problem", sfo, link=link).to_pymc()
-        rng = np.random.default_rng(6)
-        point = {
-            "sticks": np.clip(size * rng.normal(size=10), -800, 800),
-            "coefficients": size * np.array([1.0, -1.0, 0.5]),
-        }
-        assert np.isfinite(graph.compile_dlogp(mode="FAST_COMPILE")(point)).all()
+        arrays = npsr.OrdinalModel("score ~ year + problem", sfo, link=link).posterior.arrays
+        free = np.zeros(13)
+        free[10:] = size * np.array([1.0, -1.0, 0.5])
+        gradient = np.empty(13)
+        assert log_density(free, gradient, arrays) < 0
+        assert np.isfinite(gradient).all()
+
+    def test_a_negative_probability_has_no_density(self, sfo):
+        arrays = npsr.OrdinalModel("score ~ problem", sfo, nps_cuts="~ problem").posterior.arrays
+        free, gradient = np.zeros(arrays.starts[-1]), np.empty(arrays.starts[-1])
+        free[-2:] = 50.0
+        assert log_density(free, gradient, arrays) == -np.inf
+        assert not np.isnan(gradient).any()
+
+
+def pymc_point(graph, free):
+    """The free vector, cut into the value variables of the PyMC model."""
+    order = ["sticks", "cutpoint_centre", "log_widths", "coefficients", "raw_steps",
+             "scale_coefficients", "cut_coefficients", "sd_team", "raw_team",
+             "sd_x|team", "raw_x|team", "cutpoint_sd", "raw_cutpoints", "no_answer"]  # fmt: skip
+    shapes = {name: np.shape(value) for name, value in graph.initial_point().items()}
+
+    def rank(name):
+        bare = name.removesuffix("__").removesuffix("_log").removesuffix("_informed")
+        return next(i for i, each in enumerate(order) if bare in {each, f"{each}_step"})
+
+    point, start = {}, 0
+    for name in sorted(shapes, key=rank):
+        size = int(np.prod(shapes[name]))
+        point[name] = free[start : start + size].reshape(shapes[name])
+        if name == "raw_cutpoints":
+            groups, cuts = shapes[name]
+            point[name] = free[start : start + size].reshape(cuts, groups).T
+        start += size
+    assert start == len(free)
+    return point
 
 
 class TestGroupGeometry:
     """The coordinates of group effects change how the sampler moves, not what it finds."""
 
-    def test_the_density_includes_the_change_of_coordinates(self, agents):
-        graph = npsr.OrdinalModel("score ~ (1 | agent)", agents).to_pymc()
-        raw, sd = graph["raw_agent"], 0.7
-        coordinates = np.linspace(-1, 1, 6)
-        transform = graph.rvs_to_transforms[raw]
-        shrinkage = sd**2 / (1 + transform.information * sd**2)
-        values = transform.pull * shrinkage + np.sqrt(shrinkage) * coordinates
-        exact = stats.norm.logpdf(values, 0, sd).sum() + 0.5 * np.log(shrinkage).sum()
-        point = graph.initial_point() | {
-            "raw_agent_informed__": coordinates,
-            "sd_agent_log__": np.log(sd),
-        }
-        found = graph.compile_logp([raw], mode="FAST_COMPILE")(point)
-        assert found == pytest.approx(exact, rel=1e-12)
-
     def test_the_common_shift_is_left_to_the_prior(self, agents):
-        model = npsr.OrdinalModel("score ~ (1 | agent)", agents)
-        geometry = group_geometries(model.design, model.link, np.empty(0), 1.8)[0]
-        assert geometry.information[0] == pytest.approx(0, abs=1e-9)
-        assert np.ptp(geometry.basis[:, 0]) < 1e-9
-        np.testing.assert_allclose(geometry.basis @ geometry.basis.T, np.eye(6), atol=1e-12)
+        arrays = npsr.OrdinalModel("score ~ (1 | agent)", agents).posterior.arrays
+        basis = arrays.basis.reshape(6, 6)
+        assert arrays.information[0] == pytest.approx(0, abs=1e-9)
+        assert np.ptp(basis[:, 0]) < 1e-9
+        np.testing.assert_allclose(basis @ basis.T, np.eye(6), atol=1e-12)
 
     def test_another_geometry_gives_the_same_posterior(self, agents, monkeypatch):
-        informed = npsr.OrdinalModel("score ~ (1 | agent)", agents)
+        informed = npsr.OrdinalModel("score ~ tenure + (tenure | agent)", agents)
         first = informed.fit(random_seed=1, progressbar=False)
-        other = [GroupGeometry(np.eye(6), np.full(6, 4.0), np.linspace(-1, 1, 6))]
-        monkeypatch.setattr(pymc_model, "group_geometries", lambda *_: other)
-        model = npsr.OrdinalModel("score ~ (1 | agent)", agents)
-        one, two = first.summary(), model.fit(random_seed=2, progressbar=False).summary()
+        other = GroupGeometry(np.eye(6), np.full(6, 1.0), np.linspace(-1, 1, 6), np.zeros((11, 6)))
+        monkeypatch.setattr(posterior, "group_geometries", lambda *_: [other, other])
+        model = npsr.OrdinalModel("score ~ tenure + (tenure | agent)", agents)
+        one = first.summary()
+        two = model.fit(4000, random_seed=2, progressbar=False).summary()
         error = np.hypot(one["mcse_mean"], two["mcse_mean"])
         assert ((one["mean"] - two["mean"]).abs() < 4 * error).all()
         np.testing.assert_allclose(one["sd"], two["sd"], rtol=0.15)
@@ -367,3 +421,142 @@ class TestPosterior:
         assert set(
             fit.score_probabilities().mean(CHAINS_AND_DRAWS).to_series().nlargest(len(scores)).index
         ) == set(scores)
+
+
+class TestExtensions:
+    """Each part of a model, from data simulated with known parameters."""
+
+    def test_new_answers_are_fitted_without_compilation(self, sfo, fitted):
+        half = sfo.assign(n=(sfo["n"] + 1) // 2)
+        refitted = fitted.refit(half, random_seed=4)
+        assert refitted.design.counts.sum() == half["n"].sum()
+        assert refitted.convergence.converged
+        assert refitted.settings["random_seed"] == 4
+
+    def test_laplace_agrees_with_nuts_and_reports_its_k(self, sfo):
+        model = npsr.OrdinalModel("score ~ year + problem", sfo)
+        exact = model.fit(random_seed=1, progressbar=False).summary()
+        quick = model.fit(method="laplace", random_seed=1)
+        table = quick.summary()
+        assert quick.convergence.pareto_k < 0.5
+        assert ((table["mean"] - exact["mean"]).abs() < 0.1 * exact["sd"]).all()
+        np.testing.assert_allclose(table["sd"], exact["sd"], rtol=0.1)
+
+    def test_laplace_warns_where_it_is_no_approximation(self, sfo):
+        model = npsr.OrdinalModel("score ~ 1", sfo, category_specific="~ problem")
+        with pytest.warns(ConvergenceWarning, match=r'NOT reliable.*method="nuts"'):
+            model.fit(method="laplace", random_seed=1)
+
+    @pytest.mark.parametrize("name", ["sratio", "cratio", "acat"])
+    def test_families_keep_the_raw_nps_of_a_saturated_model(self, sfo, name):
+        fit = npsr.OrdinalModel("score ~ year", sfo, family=name, category_specific=None).fit(
+            random_seed=3, progressbar=False
+        )
+        assert float(fit.nps().mean()) == pytest.approx(35.5, abs=0.7)
+
+    def test_cut_specific_effects_reach_the_raw_shares(self, sfo):
+        model = npsr.OrdinalModel("score ~ 1", sfo, category_specific="~ year")
+        # Few people gave the lowest scores: some trajectories meet the border of the allowed.
+        fit = model.fit(target_accept=0.99, random_seed=3, progressbar=False)
+        observed = fit.observed_counts("year")
+        shares = observed / observed.sum("score")
+        found = fit.score_probabilities("year").mean(CHAINS_AND_DRAWS)
+        np.testing.assert_allclose(found, shares, atol=0.004)
+
+    def test_nps_cuts_reach_the_raw_nps_of_every_group(self, sfo):
+        model = npsr.OrdinalModel("score ~ problem", sfo, nps_cuts="~ problem")
+        fit = model.fit(random_seed=3, progressbar=False)
+        raw = npsr.nps(sfo, "problem")["nps"]
+        found = fit.nps("problem").mean(CHAINS_AND_DRAWS).to_series()
+        assert found["no"] == pytest.approx(raw["no"], abs=0.5)
+        assert found["yes"] == pytest.approx(raw["yes"], abs=1.5)
+
+    def test_cutpoints_by_group_stay_ordered_and_follow_the_answers(self, sfo):
+        model = npsr.OrdinalModel("score ~ year", sfo, cutpoints_by="language")
+        prior = model.prior(500, random_seed=1).parameters["group_cutpoints"]
+        assert bool((prior.diff("cutpoint") >= 0).all())
+        fit = model.fit(random_seed=3, progressbar=False)
+        raw = npsr.nps(sfo, "language")["nps"]
+        found = fit.nps("language").mean(CHAINS_AND_DRAWS).to_series()
+        assert found["English"] == pytest.approx(raw["English"], abs=0.7)
+
+    def test_the_hurdle_gives_the_share_that_does_not_answer(self):
+        counts = pd.DataFrame(
+            {"mode": ["a", "a", "b", "b"], "score": [9, None, 9, None], "n": [60, 40, 90, 10]}
+        )
+        model = npsr.OrdinalModel("score ~ 1", counts, no_answer="~ mode")
+        fit = model.fit(random_seed=1, progressbar=False)
+        rate = fit.no_answer_rate("mode").mean(CHAINS_AND_DRAWS)
+        np.testing.assert_allclose(rate, [0.4, 0.1], atol=0.02)
+
+    def test_monotonic_steps_have_one_direction(self, survey):
+        fit = npsr.OrdinalModel("score ~ mo(step)", survey).fit(random_seed=1, progressbar=False)
+        steps = fit.parameters["steps_step"]
+        assert steps.dims == ("chain", "draw", "step_step")
+        np.testing.assert_allclose(steps.sum("step_step"), 1.0, atol=1e-12)
+        assert bool((steps >= 0).all())
+
+    def test_intervals_are_between_their_ends(self):
+        exact = pd.DataFrame({"score": [5, 7, 8, 10], "n": [10, 20, 20, 10]})
+        mixed = pd.DataFrame({"score": [5, 7, 10], "score_upper": [5, 8, 10], "n": [10, 40, 10]})
+        first, second = (
+            npsr.OrdinalModel("score ~ 1", each).fit(random_seed=1, progressbar=False)
+            for each in (exact, mixed)
+        )
+        both = [fit.score_probabilities().sel(score=[7, 8]).sum("score") for fit in (first, second)]
+        assert float(both[0].mean()) == pytest.approx(float(both[1].mean()), abs=0.01)
+        assert float(second.nps().mean()) == pytest.approx(float(first.nps().mean()), abs=1.0)
+
+    def test_a_separable_design_has_a_regularised_answer(self):
+        counts = pd.DataFrame({"group": ["a", "b"], "score": [0, 10], "n": [30, 30]})
+        fit = npsr.OrdinalModel("score ~ group", counts).fit(random_seed=1, progressbar=False)
+        assert fit.convergence.converged
+        assert fit.summary().loc["group[b]", "mean"] > 3
+
+    def test_collinear_predictors_have_an_answer_from_the_prior(self, sfo):
+        counts = sfo.assign(again=sfo["year"])
+        fit = npsr.OrdinalModel("score ~ year + again", counts).fit(
+            random_seed=1, progressbar=False
+        )
+        total = fit.parameters["coefficients"].sum("term")
+        assert float(total.mean()) == pytest.approx(-0.219, abs=0.02)
+
+    def test_a_saved_fit_comes_back(self, survey, tmp_path):
+        priors = npsr.Priors(terms={"x": (0.1, 2.0)}, cutpoints=npsr.StudentT(4.0, 0.0, 2.0))
+        model = npsr.OrdinalModel("score ~ x + (1 | team)", survey, priors=priors)
+        fit = model.fit(random_seed=1, progressbar=False)
+        fit.save(tmp_path / "fit.npsr")
+        loaded = npsr.load_fit(tmp_path / "fit.npsr")
+        assert loaded.model.priors == priors
+        assert bool((loaded.nps("team") == fit.nps("team")).all())
+        pd.testing.assert_frame_equal(loaded.summary(), fit.summary())
+
+    def test_fits_are_compared_on_the_same_respondents(self, sfo):
+        fits = {
+            formula: npsr.OrdinalModel(formula, sfo).fit(random_seed=1, progressbar=False)
+            for formula in ("score ~ year", "score ~ year + problem")
+        }
+        table = npsr.compare(fits)
+        assert table.index[0] == "score ~ year + problem"
+
+    def test_a_term_without_a_prior_is_named(self, sfo):
+        model = npsr.OrdinalModel("score ~ year", sfo, priors=npsr.Priors(terms={"yaer": 1.0}))
+        with pytest.raises(ValueError, match="yaer"):
+            model.prior(10)
+
+    def test_priors_are_overridden_by_name(self, sfo):
+        priors = npsr.Priors(terms={"year[2018]": (0.3, 0.01)})
+        fit = npsr.OrdinalModel("score ~ year", sfo, priors=priors).fit(
+            random_seed=1, progressbar=False
+        )
+        assert fit.summary().loc["year[2018]", "mean"] == pytest.approx(0.28, abs=0.03)
+
+    def test_prior_sensitivity_finds_the_strong_prior(self, sfo):
+        weak = npsr.OrdinalModel("score ~ year", sfo).fit(random_seed=1, progressbar=False)
+        priors = npsr.Priors(terms={"year[2018]": (0.3, 0.05)})
+        strong = npsr.OrdinalModel("score ~ year", sfo, priors=priors).fit(
+            random_seed=1, progressbar=False
+        )
+        row = "year[2018]"
+        assert weak.prior_sensitivity().loc[row, "prior"] < 0.05
+        assert strong.prior_sensitivity().loc[row, "prior"] > 0.05

@@ -1,19 +1,26 @@
-"""From a formula and a count table to cells: one row per combination of predictors."""
+"""From formulas and a count table to what the likelihood needs."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import formulae
 import numpy as np
 import pandas as pd
-from formulae.terms.terms import GroupSpecificTerm, Intercept
-from formulae.transforms import TRANSFORMS
 
-from nps_research.counts import as_counts, cross_tabulate, group_rows
+from nps_research.counts import as_counts, as_people, cross_tabulate, group_rows, intervals
+from nps_research.ordinal.cells import combine, predictor_columns, refuse_reserved
+from nps_research.ordinal.cuts import cut_terms, refuse_impossible_cuts
+from nps_research.ordinal.formulas import component_names, read_formula, read_one_sided
+from nps_research.ordinal.preparation import (
+    prepared,
+    set_up_factor,
+    set_up_offset,
+    set_up_ordered,
+    set_up_slopes,
+    set_up_terms,
+)
+from nps_research.ordinal.terms import Recipe, labels_of
 from nps_research.survey_files import unknown_name
 
 if TYPE_CHECKING:
@@ -21,118 +28,211 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from nps_research.ordinal.cells import Cells
+    from nps_research.ordinal.formulas import Formula
     from nps_research.scale import RatingScale
 
-    Array = NDArray[np.float64]
+    type Array = NDArray[np.float64]
+    type Integers = NDArray[np.int64]
 
 
-# Dimensions of results, and columns of the count table that are no predictors.
-RESERVED = frozenset(
-    {"cell", "chain", "cutpoint", "draw", "n", "score", "term", "weight", "weight_squared"}
-)
-
-
-@dataclass(frozen=True)
-class Grouping:
-    """A group-level intercept `(1 | name)`: its levels, and the level of every cell."""
-
-    name: str
-    levels: list[str]
-    index: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Design:
     """What the likelihood needs, and the table that it came from.
 
     Attributes
     ----------
     formula : str
-        The model formula.
+        Formula of the score.
+    scale_formula, category_specific, nps_cuts, no_answer : str, optional
+        The other formulas, as they were given.
+    cutpoints_by : str, optional
+        Column whose levels have cutpoints of their own.
     rating_scale : RatingScale
         The declared scale.
-    answers : pandas.DataFrame
-        Answered rows of the count table, with their cell in the column ``cell``.
+    rows : pandas.DataFrame
+        Rows of the count table with a score, with their cell in the column ``cell``. For
+        predictions, the rows of the table that predictions are for.
+    cells : Cells
+        Combinations of predictors.
+    counts : numpy.ndarray, shape (cells, categories)
+        Answers with one exact score.
+    censored : numpy.ndarray of int64, shape (intervals, 3)
+        Cell, lowest and highest category of the answers known only to lie in an interval.
+    censored_n : numpy.ndarray, shape (intervals,)
+        How many answers each of these intervals has.
+    terms, scale_terms, hurdle_terms : list of str
+        Names of the coefficients of the score, of its log standard deviation, and of not
+        answering, as formulae gives them.
+    cut_terms : list of str
+        Names of the coefficients that hold for some of the cuts, such as ``"x[6|7]"``.
+    cut_columns : numpy.ndarray of int64, shape (cut terms,)
+        Column of the cells' `cut_predictors` that each of them multiplies.
+    cut_loadings : numpy.ndarray, shape (cut terms, cutpoints)
+        How much of each shifts each cut.
+    cutpoint_levels : list of str, optional
+        Groups with cutpoints of their own.
     unanswered : int
-        Respondents without a score; they do not enter the likelihood.
-    cells : pandas.DataFrame
-        Predictors of every cell, shape (cells, predictors).
-    counts : numpy.ndarray
-        Answers by cell and score, shape (cells, categories).
-    terms : list of str
-        Names of the coefficients, as formulae gives them.
-    predictors : numpy.ndarray
-        Design matrix without an intercept, shape (cells, terms).
-    groupings : list of Grouping
-        Group-level intercepts.
+        Respondents without a score.
+    recipe : Recipe
+        What makes cells of any table with the same columns.
     """
 
     formula: str
+    scale_formula: str | None
+    category_specific: str | None
+    nps_cuts: str | None
+    cutpoints_by: str | None
+    no_answer: str | None
     rating_scale: RatingScale
-    answers: pd.DataFrame
-    unanswered: int
-    cells: pd.DataFrame
+    rows: pd.DataFrame
+    cells: Cells
     counts: Array
+    censored: Integers
+    censored_n: Array
     terms: list[str]
-    predictors: Array
-    groupings: list[Grouping]
-
-    @cached_property
-    def cell_sizes(self) -> Array:
-        """Answers in every cell, shape (cells,)."""
-        return np.asarray(self.counts.sum(axis=1))
-
-    @property
-    def cell_shares(self) -> Array:
-        """Share of the respondents in every cell, shape (cells,)."""
-        return self.cell_sizes / self.cell_sizes.sum()
-
-    @property
-    def average(self) -> Array:
-        """Predictors of the average respondent, shape (terms,)."""
-        return self.cell_shares @ self.predictors
-
-    def group_counts(self, by: str | Sequence[str] | None = None) -> tuple[pd.Index, Array]:
-        """Return the groups of `by`, and their answers by score, shape (groups, categories)."""
-        position = self.answers["score"].to_numpy(dtype=int) - self.rating_scale.minimum
-        return self._tabulated(by, position, self.rating_scale.n_categories)
+    scale_terms: list[str]
+    cut_terms: list[str]
+    cut_columns: Integers
+    cut_loadings: Array
+    cutpoint_levels: list[str] | None
+    hurdle_terms: list[str]
+    unanswered: int
+    recipe: Recipe = field(repr=False)
 
     def group_sizes(self, by: str | Sequence[str] | None = None) -> tuple[pd.Index, Array]:
-        """Return the groups of `by`, and their answers in every cell, shape (groups, cells)."""
-        return self._tabulated(by, self.answers["cell"].to_numpy(dtype=int), len(self.cells))
+        """Return the groups of `by`, and their people in every cell, shape (groups, cells)."""
+        return self._tabulated(by, self.rows, self.rows["cell"], len(self.cells))
+
+    def group_counts(self, by: str | Sequence[str] | None = None) -> tuple[pd.Index, Array]:
+        """Return the groups of `by`, and their answers by score, shape (groups, categories).
+
+        Only answers with one exact score are counted; groups are those of all answers.
+        """
+        if "score" not in self.rows:
+            raise ValueError("a design for predictions has no answers to count.")
+        rows = self.rows.assign(n=self.rows["n"].where(~intervals(self.rows), 0))
+        categories = rows["score"] - self.rating_scale.minimum
+        return self._tabulated(by, rows, categories, self.rating_scale.n_categories)
+
+    def at(self, table: pd.DataFrame) -> Design:
+        """Return the design for predictions: the same terms for the people of `table`.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            The predictors and, optionally, `n`, how many people each row stands for (by default
+            1). Scores are not needed, and are left out.
+
+        Returns
+        -------
+        Design
+            Cells of `table` with transforms as they were set up on the respondents. The position
+            of a group that was not seen among them is -1. There are no answers.
+
+        Raises
+        ------
+        ValueError
+            If a predictor is not there, or is missing or infinite in a row, or if a level of a
+            fixed effect was not seen.
+        """
+        people = as_people(table, by=self.recipe.names)
+        cell_table, cell = combine(predictor_columns(people, self.recipe.names))
+        sizes = np.bincount(cell, people["n"], len(cell_table))
+        shape = (len(cell_table), self.rating_scale.n_categories)
+        return replace(
+            self,
+            rows=people.assign(cell=cell),
+            cells=self.recipe.cells(cell_table, sizes, np.zeros(len(cell_table))),
+            counts=np.zeros(shape),
+            censored=np.zeros((0, 3), dtype=np.int64),
+            censored_n=np.zeros(0),
+            unanswered=0,
+        )
 
     def _tabulated(
-        self, by: str | Sequence[str] | None, column: NDArray[np.int64], n_columns: int
+        self, by: str | Sequence[str] | None, rows: pd.DataFrame, column: pd.Series, n_columns: int
     ) -> tuple[pd.Index, Array]:
         names = [by] if isinstance(by, str) else list(by or ())
-        _refuse_reserved_names(names)
+        refuse_reserved(names)
         for name in names:
-            if name not in self.answers.columns:
-                known = self.answers.columns.drop("cell")
-                raise ValueError(unknown_name("column", name, known))
-        groups, row = group_rows(self.answers, by)
-        table = cross_tabulate(row, column, self.answers["n"], (len(groups), n_columns))
-        return groups, table
+            if name not in rows.columns:
+                raise ValueError(unknown_name("column", name, rows.columns.drop("cell")))
+        groups, row = group_rows(rows, by)
+        position = column.to_numpy(dtype=np.int64)
+        return groups, cross_tabulate(row, position, rows["n"], (len(groups), n_columns))
 
     def __repr__(self) -> str:
-        n = int(self.cell_sizes.sum())
         return (
-            f"{self.formula}: {n:,} answers in {len(self.cells)} cells of "
-            f"{self.rating_scale.n_categories} scores ({self.unanswered:,} without a score)"
+            f"{self.formula}: {int(self.cells.sizes.sum()):,} answers in {len(self.cells)} cells "
+            f"of {self.rating_scale.n_categories} scores ({self.unanswered:,} without a score)"
         )
 
 
-def build_design(formula: str, table: pd.DataFrame, rating_scale: RatingScale) -> Design:
-    """Read `formula`, tabulate `table` to cells and build the design matrix.
+@dataclass(frozen=True, eq=False)
+class _Formulas:
+    """The formulas of a model, read."""
+
+    location: Formula
+    scale: Formula | None
+    specific: Formula | None
+    nps: Formula | None
+    hurdle: Formula | None
+    cutpoints_by: str | None
+
+    @property
+    def names(self) -> list[str]:
+        """Columns that they need."""
+        given = [self.location, self.scale, self.specific, self.nps, self.hurdle]
+        found = {name for formula in given if formula for name in formula.names}
+        return sorted(found | ({self.cutpoints_by} if self.cutpoints_by else set()))
+
+    def check(self, rating_scale: RatingScale) -> None:
+        """Refuse names and combinations of terms that a model cannot have."""
+        if not isinstance(self.cutpoints_by, str | None):
+            raise TypeError(
+                f"cutpoints_by names one column; found {self.cutpoints_by!r}. Join several into "
+                "one, as in counts.assign(both=counts['a'] + ' ' + counts['b'])."
+            )
+        refuse_reserved(self.names)
+        refuse_impossible_cuts(self.location, self.specific, self.nps, rating_scale)
+
+
+def build_design(
+    formula: str,
+    table: pd.DataFrame,
+    rating_scale: RatingScale,
+    *,
+    scale: str | None = None,
+    category_specific: str | None = None,
+    nps_cuts: str | None = None,
+    cutpoints_by: str | None = None,
+    no_answer: str | None = None,
+) -> Design:
+    """Read the formulas, tabulate `table` to cells and build the design matrices.
 
     Parameters
     ----------
     formula : str
         Wilkinson notation with the response ``score``, such as ``score ~ year + (1 | language)``.
+        Besides the terms of formulae, ``offset(x)`` is added as it is, and ``mo(x)`` of an ordered
+        predictor changes in one direction only.
     table : pandas.DataFrame
         Count table; without a column ``n`` it is one row an answer.
     rating_scale : RatingScale
         Decides which categories exist.
+    scale : str, optional
+        Formula of the log standard deviation, such as ``~ year``.
+    category_specific : str, optional
+        Formula of terms with one coefficient a cut.
+    nps_cuts : str, optional
+        Formula of terms of `formula` with further coefficients for the cuts into passive and into
+        promoter.
+    cutpoints_by : str, optional
+        Column whose levels have cutpoints of their own.
+    no_answer : str, optional
+        Formula of the log odds of not answering. With it, combinations of predictors in which
+        nobody answered are cells, too.
 
     Returns
     -------
@@ -141,155 +241,110 @@ def build_design(formula: str, table: pd.DataFrame, rating_scale: RatingScale) -
     Raises
     ------
     ValueError
-        If the formula has no response ``score``, removes the intercept, asks for group-level
-        slopes, or names a column that is missing or has missing values.
+        If a formula cannot be read or asks for what a model cannot have, if a column is not
+        there, has missing values or cannot be a predictor, or if a predictor is constant.
+
+    Examples
+    --------
+    >>> from nps_research.scale import RatingScale
+    >>> counts = pd.DataFrame({"x": [1, 1, 3], "score": [9, 7, 10], "n": [5, 2, 1]})
+    >>> design = build_design("score ~ x", counts, RatingScale())
+    >>> design.terms, design.cells.predictors.tolist(), design.cells.sizes.tolist()
+    (['x'], [[1.0], [3.0]], [7.0, 1.0])
     """
-    description = _read_formula(formula)
-    # formulae lists arguments given by keyword, as in bs(x, df=4), under an empty name.
-    names = sorted(description.var_names - {"score", ""})
-    _refuse_reserved_names(names)
-    counts = as_counts(table, rating_scale, by=names)
-    _refuse_missing_values(counts, names)
-    answered = counts[counts["score"].notna() & (counts["n"] > 0)]
-    cells, answers = _cells(answered, names)
-    matrix = _cell_counts(answers, len(cells), rating_scale)
-    common, group = _matrices(formula, cells, matrix.sum(axis=1))
+    read = _Formulas(
+        location=read_formula(formula),
+        scale=_one_sided(scale, "scale"),
+        specific=_one_sided(category_specific, "category_specific"),
+        nps=_one_sided(nps_cuts, "nps_cuts"),
+        hurdle=_one_sided(no_answer, "no_answer"),
+        cutpoints_by=cutpoints_by,
+    )
+    read.check(rating_scale)
+    counts = as_counts(table, rating_scale, by=read.names)
+    rows, cell_table = _in_cells(counts, read)
+    answers, silent = rows[rows["score"].notna()], rows[rows["score"].isna()]
+    sizes, unanswered = (
+        np.bincount(part["cell"], part["n"], len(cell_table)) for part in (answers, silent)
+    )
+    recipe = _set_up(read, cell_table, sizes, unanswered)
+    censored, censored_n = _censored(answers, rating_scale)
+    cuts = cut_terms(labels_of(recipe.specific), labels_of(recipe.nps), rating_scale)
     return Design(
         formula=formula,
+        scale_formula=scale,
+        category_specific=category_specific,
+        nps_cuts=nps_cuts,
+        cutpoints_by=cutpoints_by,
+        no_answer=no_answer,
         rating_scale=rating_scale,
-        answers=answers,
+        rows=answers,
+        cells=recipe.cells(cell_table, sizes, unanswered),
+        counts=_exact_counts(answers, len(cell_table), rating_scale),
+        censored=censored,
+        censored_n=censored_n,
+        terms=labels_of(recipe.location),
+        scale_terms=labels_of(recipe.scale),
+        cut_terms=cuts.labels,
+        cut_columns=cuts.columns,
+        cut_loadings=cuts.loadings,
+        cutpoint_levels=recipe.cutpoints.levels if recipe.cutpoints else None,
+        hurdle_terms=[] if recipe.hurdle is None else ["Intercept", *labels_of(recipe.hurdle)],
         unanswered=int(counts.loc[counts["score"].isna(), "n"].sum()),
-        cells=cells,
-        counts=matrix,
-        terms=list(common.columns),
-        predictors=common.to_numpy(dtype=float),
-        groupings=group,
+        recipe=recipe,
     )
 
 
-def _refuse_reserved_names(names: Sequence[str]) -> None:
-    taken = sorted(RESERVED.intersection(names))
-    if taken:
-        raise ValueError(
-            f"column {taken[0]!r} cannot be a predictor or a group: results have a dimension of "
-            f"that name. Rename it, as in counts.rename(columns={{{taken[0]!r}: 'my_{taken[0]}'}})."
-        )
+def _one_sided(formula: str | None, argument: str) -> Formula | None:
+    return None if formula is None else read_one_sided(formula, argument)
 
 
-def _read_formula(formula: str) -> Any:
-    try:
-        description = formulae.model_description(formula)
-    except Exception as error:
-        raise ValueError(
-            f"cannot read the formula {formula!r}: {error}. Write it like "
-            f"'score ~ year + (1 | language)'."
-        ) from error
-    response = getattr(description.response, "term", None)
-    if response is None or response.name != "score":
-        found = "no response" if response is None else f"the response {response.name!r}"
-        raise ValueError(
-            f"the response of a formula is the column 'score'; found {found} in {formula!r}. "
-            f"Write 'score ~ ...', and rename your column to 'score'."
-        )
-    _refuse_unsupported_terms(formula, description)
-    return description
+def _in_cells(counts: pd.DataFrame, read: _Formulas) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows that a model uses with their cell, and the cells."""
+    people = counts[counts["n"] > 0]
+    used = people if read.hurdle else people[people["score"].notna()]
+    cell_table, cell = combine(predictor_columns(used, read.names))
+    return used.assign(cell=cell), cell_table
 
 
-def _refuse_unsupported_terms(formula: str, description: Any) -> None:
-    if not any(isinstance(term, Intercept) for term in description.terms):
-        raise ValueError(
-            f"the cutpoints take the place of an intercept, so it cannot be removed; found "
-            f"{formula!r}. Leave out '0 +' or '- 1'."
-        )
-    slopes = [
-        term.name
-        for term in description.terms
-        if isinstance(term, GroupSpecificTerm) and term.expr.name != "Intercept"
-    ]
-    if slopes:
-        raise ValueError(
-            f"group-level slopes are not available; found {slopes[0]!r} in {formula!r}. "
-            f"Use a group intercept (1 | group), or an interaction."
-        )
+def _set_up(read: _Formulas, cell_table: pd.DataFrame, sizes: Array, unanswered: Array) -> Recipe:
+    with_answers = sizes > 0
+    answered, n = cell_table[with_answers], sizes[with_answers]
+    table = prepared(answered)
+    location, specific = read.location.terms, _terms(read.specific)
+    columns = set_up_terms([*location, *specific], table, n)
+    main = columns[: len(location)]
+    also_cuts = {component_names(term) for term in _terms(read.nps)}
+    hurdle = set_up_terms(_terms(read.hurdle), prepared(cell_table), sizes + unanswered)
+    return Recipe(
+        names=read.names,
+        location=main,
+        offsets=[set_up_offset(each, table, n) for each in read.location.offsets],
+        ordered=set_up_ordered(location, main, answered),
+        slopes=set_up_slopes(read.location.group_terms, table, n),
+        scale=set_up_terms(_terms(read.scale), table, n),
+        specific=columns[len(location) :],
+        nps=[each for each in main if each.components in also_cuts],
+        cutpoints=set_up_factor((read.cutpoints_by,), table) if read.cutpoints_by else None,
+        hurdle=hurdle if read.hurdle else None,
+    )
 
 
-def _refuse_missing_values(counts: pd.DataFrame, names: Sequence[str]) -> None:
-    for name in names:
-        missing = counts[name].isna()
-        if missing.any():
-            raise ValueError(
-                f"predictor {name!r} is missing for {int(counts.loc[missing, 'n'].sum()):,} "
-                f"respondents, first at row {missing.idxmax()} of the count table. Leave "
-                f"them out, or give them a level of their own: "
-                f"counts[{name!r}] = counts[{name!r}].fillna('unknown')."
-            )
+def _terms(formula: Formula | None) -> list[Any]:
+    return formula.terms if formula else []
 
 
-def _cells(answered: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    if not names:
-        return pd.DataFrame(index=range(1)), answered.assign(cell=0)
-    grouped = answered.groupby(list(names), observed=True, sort=True)
-    cells = grouped.size().index.to_frame(index=False)
-    return _with_level_order(cells), answered.assign(cell=grouped.ngroup())
-
-
-def _with_level_order(cells: pd.DataFrame) -> pd.DataFrame:
-    """Make formulae keep the order of the levels, the first of which is the reference.
-
-    It sorts the levels of a categorical that is not ordered. A level that nobody has would give a
-    column of zeros.
-    """
-    ordered = {
-        str(name): levels.cat.remove_unused_categories().cat.as_ordered()
-        for name, levels in cells.select_dtypes("category").items()
-    }
-    return cells.assign(**ordered)
-
-
-def _cell_counts(answers: pd.DataFrame, n_cells: int, rating_scale: RatingScale) -> Array:
-    category = answers["score"].to_numpy(dtype=int) - rating_scale.minimum
+def _exact_counts(answers: pd.DataFrame, n_cells: int, rating_scale: RatingScale) -> Array:
+    exact = answers[~intervals(answers)]
+    category = exact["score"].to_numpy(dtype=np.int64) - rating_scale.minimum
     shape = (n_cells, rating_scale.n_categories)
-    return cross_tabulate(answers["cell"].to_numpy(dtype=int), category, answers["n"], shape)
+    return cross_tabulate(exact["cell"].to_numpy(dtype=np.int64), category, exact["n"], shape)
 
 
-def _matrices(
-    formula: str, cells: pd.DataFrame, sizes: Array
-) -> tuple[pd.DataFrame, list[Grouping]]:
-    right_side = formula.split("~", 1)[1]
-    if cells.shape[1] == 0:
-        return pd.DataFrame(index=cells.index), []
-    state = formulae.design_matrices(right_side, _respondents(right_side, cells, sizes))
-    common = state.common.evaluate_new_data(cells) if state.common else None
-    return _common_columns(common, cells), _groupings(state.group, cells)
-
-
-def _respondents(right_side: str, cells: pd.DataFrame, sizes: Array) -> pd.DataFrame:
-    """Return the rows on which formulae sets up the design.
-
-    A transform such as scale(x) remembers the mean of its column: that has to be the mean over
-    respondents, not over cells. Only then are rows repeated.
-    """
-    if not re.search(rf"\b({'|'.join(TRANSFORMS)})\(", right_side):
-        return cells
-    return cells.loc[cells.index.repeat(sizes.astype(int))]
-
-
-def _common_columns(common: Any, cells: pd.DataFrame) -> pd.DataFrame:
-    if common is None:
-        return pd.DataFrame(index=cells.index)
-    columns: pd.DataFrame = common.as_dataframe()
-    return columns.drop(columns="Intercept")
-
-
-def _groupings(group: Any, cells: pd.DataFrame) -> list[Grouping]:
-    if group is None:
-        return []
-    indicators = np.asarray(group.evaluate_new_data(cells))
-    return [
-        Grouping(
-            name=term.factor.name,
-            levels=[str(level) for level in term.groups],
-            index=indicators[:, group.slices[name]].argmax(axis=1),
-        )
-        for name, term in group.terms.items()
-    ]
+def _censored(answers: pd.DataFrame, rating_scale: RatingScale) -> tuple[Integers, Array]:
+    wide = answers[intervals(answers)]
+    if wide.empty:
+        return np.zeros((0, 3), dtype=np.int64), np.zeros(0)
+    n = wide.groupby(["cell", "score", "score_upper"])["n"].sum()
+    found = n.index.to_frame().to_numpy(dtype=np.int64)
+    return found - [0, rating_scale.minimum, rating_scale.minimum], n.to_numpy(dtype=float)

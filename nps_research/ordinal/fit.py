@@ -5,19 +5,26 @@ from __future__ import annotations
 import html
 import warnings
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nps_research.diagnostics import ConvergenceWarning, summarise
+from nps_research.diagnostics import ConvergenceWarning, summarise, summarise_laplace
+from nps_research.ordinal.coordinates import step_name
 from nps_research.ordinal.draws import ScoreDraws
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
+    import numpy as np
+    import pandas as pd
     import xarray as xr
+    from numpy.typing import NDArray
 
-    from nps_research.diagnostics import ConvergenceReport, SummaryTable
-    from nps_research.ordinal.design import Design
-    from nps_research.ordinal.links import Link
+    from nps_research.diagnostics import ConvergenceReport, LaplaceReport, SummaryTable
+    from nps_research.ordinal.leaving_out import Outcome
+    from nps_research.ordinal.loo import LooResult
+    from nps_research.ordinal.model import OrdinalModel
+    from nps_research.ordinal.posterior import Posterior
 
 
 class OrdinalFit(ScoreDraws):
@@ -29,21 +36,31 @@ class OrdinalFit(ScoreDraws):
         Groups ``posterior``, ``sample_stats`` and ``observed_data``, ready for ArviZ. Beside the
         parameters, the posterior holds the sampler's own coordinates ``sticks`` and ``raw_group``,
         which PyMC needs to predict from the model.
-    design : Design
-        Cells of the count table.
-    link : Link
-        Latent distribution.
+    model : OrdinalModel
+        The model.
+    posterior : Posterior
+        What was sampled: the model's own, or that of other answers.
+    settings : dict
+        Arguments of `OrdinalModel.fit` that gave the draws.
     """
 
-    def __init__(self, idata: xr.DataTree, design: Design, link: Link) -> None:
-        super().__init__(idata["posterior"].to_dataset(), design, link)
+    def __init__(
+        self,
+        idata: xr.DataTree,
+        model: OrdinalModel,
+        posterior: Posterior,
+        settings: dict[str, Any],
+    ) -> None:
+        super().__init__(idata["posterior"].to_dataset(), posterior.design, posterior.family)
         self.idata = idata
+        self.model = model
+        self.posterior = posterior
+        self.settings = settings
         if not self.convergence.converged:
             warnings.warn(
-                f"{self.convergence!r}. Do not report these draws: raise tune= and draws=, then "
-                f"target_accept=, and look at fit.summary().",
+                f"{self.convergence!r}. Do not report these draws: {self.convergence.advice}",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def summary(self) -> SummaryTable:
@@ -53,15 +70,20 @@ class OrdinalFit(ScoreDraws):
         -------
         SummaryTable
             A DataFrame with one row a parameter, named as by `OrdinalModel.maximum_likelihood`;
-            group-level terms are ``sd(group)`` and ``group[level]``. Columns mean, sd, lower and
-            upper (95 % equal-tailed), ess_bulk, ess_tail, r_hat, mcse_mean.
+            group-level terms are ``sd(group)`` and ``group[level]``, steps of monotonic terms
+            ``steps_x[step]``. Columns mean, sd, lower and upper (95 % equal-tailed), ess_bulk,
+            ess_tail, r_hat, mcse_mean.
         """
         return self._summary
 
     @property
-    def convergence(self) -> ConvergenceReport:
-        """Whether the chains can be trusted: R-hat < 1.01, ESS >= 400, no divergences."""
-        report: ConvergenceReport = self._summary.attrs["convergence"]
+    def convergence(self) -> ConvergenceReport | LaplaceReport:
+        """Whether the draws can be trusted.
+
+        Chains must have R-hat < 1.01, effective sample sizes of at least 400 and no divergences;
+        Laplace's approximation a Pareto k of at most 0.7.
+        """
+        report: ConvergenceReport | LaplaceReport = self._summary.attrs["convergence"]
         return report
 
     def posterior_predictive(
@@ -73,20 +95,115 @@ class OrdinalFit(ScoreDraws):
         """
         return self.replicated_counts(by, random_seed)
 
+    def refit(self, counts: pd.DataFrame, *, random_seed: int | None = None) -> OrdinalFit:
+        """Fit the same model, with the same settings, to other counts.
+
+        Parameters
+        ----------
+        counts : pandas.DataFrame
+            A count table with the same columns.
+        random_seed : int, optional
+            By default that of this fit.
+        """
+        settings = self.settings | ({} if random_seed is None else {"random_seed": random_seed})
+        return self.model.with_counts(counts).fit(**settings)
+
+    def loo(self, outcome: Outcome = "scores") -> LooResult:
+        """Estimate how well the model predicts a respondent whom it has not seen.
+
+        See `nps_research.ordinal.loo.loo`: leave-one-respondent-out, at the cost of one calculation
+        a cell and score.
+        """
+        from nps_research.ordinal.loo import loo  # noqa: PLC0415  (slow to import)
+
+        return loo(self, outcome)
+
+    def reloo(self, outcome: Outcome = "scores") -> LooResult:
+        """Do as `loo`, and refit the model wherever importance sampling cannot be trusted."""
+        from nps_research.ordinal.loo import reloo  # noqa: PLC0415  (slow to import)
+
+        return reloo(self, self._without, outcome)
+
+    def calibration(self, **options: Any) -> pd.DataFrame:
+        """Compare predicted with observed shares beyond every cut, by isotonic regression.
+
+        See `nps_research.ordinal.reliability.calibration` for the options.
+        """
+        from nps_research.ordinal.reliability import calibration  # noqa: PLC0415
+
+        return calibration(self, **options)
+
+    def predictive_nps(
+        self, by: str | Sequence[str] | None = None, random_seed: int | None = None
+    ) -> pd.DataFrame:
+        """Compare every group's observed NPS with that of replicated answers.
+
+        See `nps_research.ordinal.criticism.predictive_nps`.
+        """
+        from nps_research.ordinal.criticism import predictive_nps  # noqa: PLC0415
+
+        return predictive_nps(self, by, random_seed=random_seed)
+
+    def prior_sensitivity(self, by: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """Measure how parameters and NPS move when prior or likelihood is made stronger.
+
+        See `nps_research.ordinal.sensitivity.prior_sensitivity`.
+        """
+        from nps_research.ordinal.log_prior import log_prior  # noqa: PLC0415  (slow to import)
+        from nps_research.ordinal.sensitivity import prior_sensitivity  # noqa: PLC0415
+
+        return prior_sensitivity(self, log_prior(self.parameters, self.posterior), by=by)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Save everything to one file, to be read by `nps_research.load_fit`.
+
+        The file holds the model, the count table, the draws, the versions of the packages and the
+        seed, and nothing that runs when it is read.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and `overwrite` is false.
+        """
+        from nps_research.ordinal.archive import save_fit  # noqa: PLC0415  (slow to import)
+
+        model = self.model.specification() | {"settings": self.settings}
+        save_fit(path, model, self.model.counts, self.idata, overwrite=overwrite)
+
+    def _without(self, counts: NDArray[np.float64], censored_n: NDArray[np.float64]) -> ScoreDraws:
+        posterior = self.posterior.with_answers(counts, censored_n)
+        return self.model.sampled(posterior, **self.settings)
+
     @cached_property
     def _summary(self) -> SummaryTable:
-        names, labels = ["cutpoints"], list(self.parameters["cutpoint"].values)
-        labels = [f"cutpoint[{label}]" for label in labels]
-        if self.design.terms:
-            names, labels = [*names, "coefficients"], [*labels, *self.design.terms]
-        for grouping in self.design.groupings:
-            names += [f"sd_{grouping.name}", f"effect_{grouping.name}"]
-            labels += [f"sd({grouping.name})"]
-            labels += [f"{grouping.name}[{level}]" for level in grouping.levels]
-        return summarise(self.idata, names, labels)
+        names, labels = self._labels()
+        method = summarise_laplace if self.settings["method"] == "laplace" else summarise
+        return method(self.idata, names, labels)
+
+    def _labels(self) -> tuple[list[str], list[str]]:
+        """Return the variables of the summary, and the name of every scalar in them."""
+        cuts = self.design.rating_scale.cutpoint_labels
+        rows = {
+            "cutpoints": [f"cutpoint[{cut}]" for cut in cuts],
+            "coefficients": self.design.terms,
+            "scale_coefficients": [f"scale[{term}]" for term in self.design.scale_terms],
+            "cut_coefficients": self.design.cut_terms,
+            "no_answer": [f"no_answer[{term}]" for term in self.design.hurdle_terms],
+        }
+        for term in self.design.cells.monotonic:
+            name = step_name(term)
+            rows[name] = [f"{name}[{step}]" for step in range(1, term.steps + 1)]
+        for group in self.design.cells.group_terms:
+            rows[f"sd_{group.label}"] = [f"sd({group.label})"]
+            rows[f"effect_{group.label}"] = [f"{group.label}[{each}]" for each in group.levels]
+        if levels := self.design.cutpoint_levels:
+            rows["cutpoint_sd"] = ["cutpoint_sd"]
+            rows["group_cutpoints"] = [f"cutpoint[{cut}]:{each}" for each in levels for cut in cuts]
+        used = {name: labels for name, labels in rows.items() if labels}
+        return list(used), [label for labels in used.values() for label in labels]
 
     def __repr__(self) -> str:
-        return f"OrdinalFit({self.link.name}) {self.design!r}\n{self.convergence!r}"
+        return f"OrdinalFit({self.family.link}) {self.design!r}\n{self.convergence!r}"
 
     def _repr_html_(self) -> str:
         lines = repr(self).splitlines()

@@ -1,28 +1,38 @@
-"""`OrdinalModel`: a formula, a count table, and the ways to estimate it."""
+"""`OrdinalModel`: formulas, a count table, and the ways to estimate it."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import xarray as xr
 
 from nps_research.counts import declared_scale
 from nps_research.ordinal.design import build_design
 from nps_research.ordinal.draws import ScoreDraws
-from nps_research.ordinal.links import LINKS
+from nps_research.ordinal.families import FAMILIES, Family
+from nps_research.ordinal.frames import whitening_frame
+from nps_research.ordinal.links import LINK_NAMES
 from nps_research.ordinal.maximum_likelihood import maximise
-from nps_research.ordinal.priors import Priors
+from nps_research.ordinal.posterior import Posterior
+from nps_research.ordinal.priors import Priors, priors_from
+from nps_research.ordinal.structures import STRUCTURES
+from nps_research.scale import RatingScale
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
     import pymc
 
     from nps_research.ordinal.design import Design
     from nps_research.ordinal.fit import OrdinalFit
     from nps_research.ordinal.maximum_likelihood import MaximumLikelihood
-    from nps_research.scale import RatingScale
 
-FAMILIES = ("cumulative",)
+METHODS = ("nuts", "laplace")
 
 
 class OrdinalModel:
@@ -34,24 +44,43 @@ class OrdinalModel:
     Parameters
     ----------
     formula : str
-        Wilkinson notation as in bambi and brms: ``score ~ year * problem + (1 | language)``.
+        Wilkinson notation as in bambi and brms: ``score ~ year * problem + (1 | language)``. Group
+        terms may have slopes, be crossed and nested; ``offset(x)`` adds x as it is; ``mo(x)`` of an
+        ordered predictor moves in one direction only; splines such as ``bs(x, df=4)``.
     counts : pandas.DataFrame
-        Predictors, `score` and `n`; without a column `n`, one row is one answer. Rows without a
-        score are counted in `design.unanswered` and take no part. Survey weights are not used.
+        Predictors, `score` and `n`; without a column `n`, one row is one answer. Scores are
+        integers, numeric strings or ordered categories; a column `score_upper` makes an interval
+        ("7 or 8") of a score. Rows without a score are counted in `design.unanswered` and take no
+        part, except in `no_answer`. Survey weights are not used.
     rating_scale : RatingScale, optional
         Decides which categories exist. By default the scale that the table carries in its attrs,
         else 0-10.
-    family : {"cumulative"}
-        How categories come about.
-    link : {"logit", "probit"}
+    family : {"cumulative", "sratio", "cratio", "acat"}
+        How categories come about; see `nps_research.ordinal.families`.
+    link : {"logit", "probit", "cloglog", "loglog", "cauchit"}
         Latent distribution F.
+    scale : str, optional
+        Formula of the logarithm of the latent standard deviation, such as ``~ mode``.
+    category_specific : str, optional
+        Formula of terms, not in `formula`, with one coefficient a cut.
+    nps_cuts : str, optional
+        The recommended first step beyond proportional odds: terms of `formula` that get two more
+        coefficients each, for the cuts into passive and into promoter. They free just the two
+        probabilities that NPS is made of (Peterson and Harrell 1990, "Partial Proportional Odds
+        Models for Ordinal Response Variables", the constrained model).
+    cutpoints : {"flexible", "equidistant", "symmetric"}
+        Structure of the cutpoints.
+    cutpoints_by : str, optional
+        Column whose levels have cutpoints of their own, partially pooled.
+    no_answer : str, optional
+        Formula of the log odds of not answering, such as ``~ mode``: a hurdle before the score.
     priors : Priors
         Prior scales; see `nps_research.Priors`.
 
     Raises
     ------
     ValueError
-        If the formula, the table or an option cannot be used; the message says what to change.
+        If a formula, the table or an option cannot be used; the message says what to change.
 
     Examples
     --------
@@ -72,14 +101,41 @@ class OrdinalModel:
         rating_scale: RatingScale | None = None,
         family: str = "cumulative",
         link: str = "logit",
+        scale: str | None = None,
+        category_specific: str | None = None,
+        nps_cuts: str | None = None,
+        cutpoints: str = "flexible",
+        cutpoints_by: str | None = None,
+        no_answer: str | None = None,
         priors: Priors | None = None,
     ) -> None:
         _check_option("family", family, FAMILIES)
-        _check_option("link", link, tuple(LINKS))
-        self.design: Design = build_design(formula, counts, declared_scale(counts, rating_scale))
-        self.family = family
-        self.link = LINKS[link]
+        _check_option("link", link, LINK_NAMES)
+        _check_option("cutpoints", cutpoints, STRUCTURES)
+        if cutpoints_by and cutpoints != "flexible":
+            raise ValueError(
+                f"cutpoints_by={cutpoints_by!r} needs flexible cutpoints; found "
+                f"cutpoints={cutpoints!r}. Leave one of the two out."
+            )
+        self.counts = counts
+        self.design: Design = build_design(
+            formula,
+            counts,
+            declared_scale(counts, rating_scale),
+            scale=scale,
+            category_specific=category_specific,
+            nps_cuts=nps_cuts,
+            cutpoints_by=cutpoints_by,
+            no_answer=no_answer,
+        )
+        self.family = Family(family, link)
+        self.cutpoints = cutpoints
         self.priors = priors or Priors()
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """The posterior density and its priors."""
+        return Posterior(self.design, self.family, self.cutpoints, self.priors)
 
     def maximum_likelihood(self, *, quadrature_points: int = 10) -> MaximumLikelihood:
         """Estimate by maximum likelihood: in milliseconds, or seconds with a group intercept.
@@ -99,19 +155,23 @@ class OrdinalModel:
         Raises
         ------
         ValueError
-            If the model has several group intercepts or redundant terms, or all answers are the
-            same.
+            If the model has several group terms, slopes, monotonic terms or cutpoints by group, if
+            terms are redundant, or all answers are the same.
 
         Warns
         -----
         EstimationWarning
             If an estimate is infinite or the groups do not differ.
         """
-        return maximise(self.design, self.link, quadrature_points)
+        return maximise(self.design, self.family, self.cutpoints, quadrature_points)
 
     def to_pymc(self) -> pymc.Model:
         """Return the model for PyMC, to inspect or to extend."""
-        return self._pymc_model
+        from nps_research.ordinal.geometry import group_geometries  # noqa: PLC0415
+        from nps_research.ordinal.pymc_model import build  # noqa: PLC0415  (slow to import)
+
+        parts = (self.design, self.family, self.cutpoints, self.posterior.numbers)
+        return build(*parts, group_geometries(*parts))
 
     def prior(self, draws: int = 1000, random_seed: int | None = None) -> ScoreDraws:
         """Draw from the prior, to see what it says about scores before the data do.
@@ -128,22 +188,22 @@ class OrdinalModel:
         ScoreDraws
             With `nps`, `mean_score`, `top_box`, `score_probabilities` and `replicated_counts`.
         """
-        from nps_research.ordinal.pymc_model import draw_prior  # noqa: PLC0415  (slow to import)
-
-        drawn = draw_prior(self._pymc_model, self.design, draws, random_seed)
-        return ScoreDraws(drawn, self.design, self.link)
+        _check_count("draws", draws)
+        drawn = self.posterior.prior_parameters(draws, random_seed)
+        return ScoreDraws(drawn, self.design, self.family)
 
     def fit(
         self,
         draws: int = 1000,
         *,
-        tune: int = 1000,
+        tune: int = 500,
         chains: int = 4,
         random_seed: int | None = None,
-        target_accept: float = 0.95,
+        target_accept: float | None = None,
         progressbar: bool = True,
+        method: str = "nuts",
     ) -> OrdinalFit:
-        """Sample the posterior with NUTS.
+        """Draw from the posterior.
 
         Parameters
         ----------
@@ -153,10 +213,13 @@ class OrdinalModel:
             Independent chains; four or more make the convergence check meaningful.
         random_seed : int, optional
             The same seed gives the same draws on the same processor and package versions.
-        target_accept : float
-            Larger values take smaller steps.
+        target_accept : float, optional
+            Larger values take smaller steps. By default 0.9, and 0.95 for models with groups.
         progressbar : bool
             Whether to show progress.
+        method : {"nuts", "laplace"}
+            The No-U-Turn sampler, or for interactive use Laplace's approximation with
+            Pareto-smoothed importance weights, as one chain of draws * chains.
 
         Returns
         -------
@@ -165,56 +228,153 @@ class OrdinalModel:
         Warns
         -----
         ConvergenceWarning
-            If R-hat, effective sample size or divergences show that the draws cannot be trusted.
+            If R-hat, effective sample size, divergences or Pareto k show that the draws cannot be
+            trusted.
         """
-        import nutpie  # noqa: PLC0415  (slow to import)
+        from nps_research.ordinal.fit import OrdinalFit  # noqa: PLC0415  (slow to import)
 
-        from nps_research.ordinal.fit import OrdinalFit  # noqa: PLC0415
-        from nps_research.ordinal.pymc_model import observed_data  # noqa: PLC0415
+        _check_option("method", method, METHODS)
+        for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
+            _check_count(name, value)
+        settings = {
+            "draws": draws,
+            "tune": tune,
+            "chains": chains,
+            "random_seed": random_seed,
+            "target_accept": target_accept or self._target_accept,
+            "progressbar": progressbar,
+            "method": method,
+        }
+        idata = self._idata(self.posterior, **settings)
+        return OrdinalFit(idata, self, self.posterior, settings)
 
-        idata = nutpie.sample(
-            self._compiled,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            seed=random_seed,
-            target_accept=target_accept,
-            progress_bar=progressbar,
-            save_warmup=False,
-            adaptation="low_rank",
-        )
-        idata["observed_data"] = observed_data(self.design)
-        idata.attrs |= self._provenance(random_seed)
-        return OrdinalFit(idata, self.design, self.link)
+    def with_counts(self, counts: pd.DataFrame) -> OrdinalModel:
+        """Return the same model of another count table."""
+        options = self.specification() | {"priors": self.priors}
+        options["rating_scale"] = self.design.rating_scale
+        return OrdinalModel(counts=counts, **options)
 
-    @cached_property
-    def _pymc_model(self) -> pymc.Model:
-        from nps_research.ordinal.pymc_model import build  # noqa: PLC0415  (slow to import)
-
-        return build(self.design, self.link, self.priors)
-
-    @cached_property
-    def _compiled(self) -> Any:
-        import nutpie  # noqa: PLC0415  (slow to import)
-
-        return nutpie.compile_pymc_model(self._pymc_model)
-
-    def _provenance(self, random_seed: int | None) -> dict[str, str]:
-        """Return what identifies a fit: the input hash covers cells, counts and design matrix."""
-        parts = (self.design.counts.tobytes(), self.design.predictors.tobytes())
+    def specification(self) -> dict[str, Any]:
+        """Return the arguments of the model except its counts, as JSON knows them."""
+        design, scale = self.design, self.design.rating_scale
         return {
-            "formula": self.design.formula,
-            "family": self.family,
-            "link": self.link.name,
-            "priors": repr(self.priors),
+            "formula": design.formula,
+            "rating_scale": asdict(scale),
+            "family": self.family.name,
+            "link": self.family.link,
+            "scale": design.scale_formula,
+            "category_specific": design.category_specific,
+            "nps_cuts": design.nps_cuts,
+            "cutpoints": self.cutpoints,
+            "cutpoints_by": design.cutpoints_by,
+            "no_answer": design.no_answer,
+            "priors": asdict(self.priors),
+        }
+
+    def sampled(self, posterior: Posterior, **settings: Any) -> ScoreDraws:
+        """Return draws of another posterior of this model, without a report on them."""
+        drawn = self._idata(posterior, **settings)["posterior"].to_dataset()
+        return ScoreDraws(drawn, posterior.design, posterior.family)
+
+    @property
+    def _target_accept(self) -> float:
+        """Groups that differ little make the posterior narrow where their sd is small."""
+        grouped = bool(self.design.cells.group_terms) or self.design.cutpoint_levels is not None
+        return 0.95 if grouped else 0.9
+
+    def _idata(self, posterior: Posterior, **settings: Any) -> xr.DataTree:
+        free, stats = _draw(posterior, **settings)
+        tree = xr.DataTree.from_dict(
+            {
+                "posterior": posterior.parameters(free),
+                "sample_stats": stats,
+                "observed_data": posterior.observed_data(),
+            }
+        )
+        tree.attrs |= self._provenance(posterior, settings["random_seed"])
+        return tree
+
+    def _provenance(self, posterior: Posterior, random_seed: int | None) -> dict[str, str]:
+        """Return what identifies a fit: the input hash covers answers and design matrices."""
+        parts = (each.tobytes() for each in posterior.arrays)
+        return {
+            "model": json.dumps(self.specification()),
             "random_seed": str(random_seed),
             "input_sha256": hashlib.sha256(b"".join(parts)).hexdigest(),
         }
 
     def __repr__(self) -> str:
-        return f"OrdinalModel({self.family}, {self.link.name}) {self.design!r}"
+        return f"OrdinalModel({self.family.name}, {self.family.link}) {self.design!r}"
+
+
+def load_fit(path: str | os.PathLike[str]) -> OrdinalFit:
+    """Read a fit that `OrdinalFit.save` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    OrdinalFit
+        With the saved draws; nothing is sampled.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no file.
+    nps_research.ordinal.archive.ArchiveError
+        If the file is no saved fit, was written by a newer version, or has been edited.
+    """
+    from nps_research.ordinal.archive import load_archive  # noqa: PLC0415  (slow to import)
+    from nps_research.ordinal.fit import OrdinalFit  # noqa: PLC0415  (slow to import)
+
+    archive = load_archive(path)
+    options = dict(archive.model_spec)
+    settings = options.pop("settings")
+    options["rating_scale"] = RatingScale(**options["rating_scale"])
+    options["priors"] = priors_from(options["priors"])
+    model = OrdinalModel(counts=archive.counts, **options)
+    return OrdinalFit(archive.idata, model, model.posterior, settings)
+
+
+def _draw(
+    posterior: Posterior,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    random_seed: int | None,
+    target_accept: float,
+    progressbar: bool,
+    method: str,
+) -> tuple[Any, xr.Dataset]:
+    """Return free vectors, shape (chains, draws, dimensions), and the statistics of the method."""
+    if method == "laplace":
+        from nps_research.ordinal.laplace import laplace_sample  # noqa: PLC0415
+
+        frame = whitening_frame(posterior.mode)
+        return laplace_sample(posterior.arrays, frame, draws * chains, random_seed)
+    from nps_research.ordinal.nuts import sample  # noqa: PLC0415  (slow to import)
+
+    return sample(
+        posterior.arrays,
+        posterior.frame,
+        chains=chains,
+        random_seed=random_seed,
+        draws=draws,
+        tune=tune,
+        target_accept=target_accept,
+        progress_bar=progressbar,
+    )
 
 
 def _check_option(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise ValueError(f"{name}={value!r} is not available; choose one of {', '.join(known)}.")
+
+
+def _check_count(name: str, value: int) -> None:
+    if isinstance(value, bool) or int(value) != value or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1; found {value!r}.")

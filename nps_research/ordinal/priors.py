@@ -1,20 +1,45 @@
-"""Default priors, stated in units that a reader of scores can judge."""
+"""Priors, stated in units that a reader of scores can judge."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nps_research.survey_files import unknown_name
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from nps_research.ordinal.design import Design
+    from nps_research.ordinal.families import Family
     from nps_research.scale import RatingScale
 
     Array = NDArray[np.float64]
+    type Override = float | tuple[float, float]
+
+NO_ANSWER_SD = 2.5
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Independent normal priors of the cutpoints, restricted to their order if they have one."""
+
+    mean: float = 0.0
+    sd: float = 1.5
+
+
+@dataclass(frozen=True)
+class StudentT:
+    """Independent Student t priors of the cutpoints, restricted to their order if they have one."""
+
+    df: float = 3.0
+    mean: float = 0.0
+    sd: float = 2.5
 
 
 @dataclass(frozen=True)
@@ -35,9 +60,23 @@ class Priors:
         Standard deviation of the normal prior of a coefficient, in latent standard deviations:
         for the contrast of two groups, or for two standard deviations of a numeric predictor
         (Gelman 2008, "Scaling Regression Inputs by Dividing by Two Standard Deviations").
+    scale_sd : float
+        Standard deviation of the normal prior of a coefficient of the scale formula, a log ratio
+        of standard deviations.
     group_sd : float
         Scale of the half-normal prior of a group-level standard deviation, in latent standard
         deviations.
+    cutpoint_sd : float
+        Scale of the half-normal prior of the standard deviation of the cutpoints between the
+        groups of `cutpoints_by`, in log odds of stopping at a score.
+    cutpoints : Normal or StudentT, optional
+        Priors of the average respondent's cutpoints, in place of the Dirichlet prior of shares: to
+        repeat what other software does.
+    terms : mapping of str to float or (float, float), optional
+        Standard deviation, or mean and standard deviation, of the normal prior of single terms, by
+        their names in `OrdinalModel.maximum_likelihood`: ``{"year[2018]": 0.5}``, in units of the
+        linear predictor; infinite for a flat prior. For ``sd(group)`` the scale of its half-normal
+        prior.
 
     Raises
     ------
@@ -54,10 +93,15 @@ class Priors:
     class_concentration: float = 1.0
     concentration: Sequence[float] | None = None
     coefficient_sd: float = 1.0
+    scale_sd: float = 0.5
     group_sd: float = 1.0
+    cutpoint_sd: float = 0.5
+    cutpoints: Normal | StudentT | None = None
+    terms: Mapping[str, Override] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("class_concentration", "coefficient_sd", "group_sd"):
+        scales = ("class_concentration", "coefficient_sd", "scale_sd", "group_sd", "cutpoint_sd")
+        for name in scales:
             if not getattr(self, name) > 0:
                 raise ValueError(f"Priors({name}=) must be above 0; found {getattr(self, name)}.")
         if self.concentration is not None and not np.all(np.asarray(self.concentration) > 0):
@@ -65,6 +109,11 @@ class Priors:
                 f"Priors(concentration=) must be above 0 for every score; found "
                 f"{list(self.concentration)}."
             )
+        for name, prior in self.terms.items():
+            if not _mean_and_sd(prior)[1] > 0:
+                raise ValueError(
+                    f"the prior standard deviation of {name!r} must be above 0; found {prior}."
+                )
 
     def dirichlet(self, rating_scale: RatingScale) -> Array:
         """Return the Dirichlet concentration of every score, shape (categories,).
@@ -85,3 +134,128 @@ class Priors:
                 f"for {rating_scale!r}; found {len(self.concentration)}."
             )
         return np.asarray(self.concentration, dtype=float)
+
+
+def priors_from(fields: Mapping[str, Any]) -> Priors:
+    """Return the priors whose fields JSON has stored."""
+    cutpoints = fields["cutpoints"]
+    kind = StudentT if cutpoints and "df" in cutpoints else Normal
+    terms = {
+        name: tuple(prior) if isinstance(prior, list) else prior
+        for name, prior in fields["terms"].items()
+    }
+    rebuilt = {"cutpoints": kind(**cutpoints) if cutpoints else None, "terms": terms}
+    return Priors(**(dict(fields) | rebuilt))
+
+
+@dataclass(frozen=True, eq=False)
+class PriorNumbers:
+    """The priors of a design: one number a parameter.
+
+    Attributes
+    ----------
+    dirichlet : numpy.ndarray
+        Concentration of the average respondent's category shares, shape (categories,).
+    cutpoints : Normal, StudentT or None
+        Prior of the average respondent's cutpoints, replacing the Dirichlet one.
+    centre_sd, log_width_mean, log_width_sd : float
+        Structured cutpoints: normal priors of their centre (mean 0) and of the logarithms of the
+        widths between them.
+    coefficients, scale_coefficients, cut_coefficients, no_answer : numpy.ndarray
+        Means and standard deviations of normal priors, shape (2, terms).
+    group_sd : numpy.ndarray
+        Scales of the half-normal priors of group-level standard deviations, shape (group terms,).
+    cutpoint_sd : float
+        Scale of the half-normal prior of the standard deviation of cutpoints between groups.
+    """
+
+    dirichlet: Array
+    cutpoints: Normal | StudentT | None
+    centre_sd: float
+    log_width_mean: float
+    log_width_sd: float
+    coefficients: Array
+    scale_coefficients: Array
+    cut_coefficients: Array
+    no_answer: Array
+    group_sd: Array
+    cutpoint_sd: float
+
+
+def prior_numbers(priors: Priors, design: Design, family: Family) -> PriorNumbers:
+    """Return the numbers that `priors` means for `design`.
+
+    Raises
+    ------
+    ValueError
+        If `priors` names a term that the model does not have.
+    """
+    named = _NamedPriors(priors, design)
+    unit = family.latent_sd
+    slopes = np.column_stack([design.cells.predictors, _cut_columns(design)])
+    sds = priors.coefficient_sd * unit / _units(slopes, design.cells.shares)
+    n_terms = len(design.terms)
+    categories = design.rating_scale.n_categories
+    return PriorNumbers(
+        dirichlet=priors.dirichlet(design.rating_scale),
+        cutpoints=priors.cutpoints,
+        centre_sd=2.0 * unit,
+        # Widths that spread the inner categories over the middle four standard deviations.
+        log_width_mean=math.log(4.0 * unit / max(categories - 2, 1)),
+        log_width_sd=1.0,
+        coefficients=named(design.terms, sds[:n_terms]),
+        scale_coefficients=named(
+            [f"scale[{term}]" for term in design.scale_terms], priors.scale_sd
+        ),
+        cut_coefficients=named(design.cut_terms, sds[n_terms:]),
+        no_answer=named([f"no_answer[{term}]" for term in design.hurdle_terms], NO_ANSWER_SD),
+        group_sd=named(_group_names(design), priors.group_sd * unit)[1],
+        cutpoint_sd=float(named(["cutpoint_sd"], priors.cutpoint_sd)[1, 0]),
+    )
+
+
+class _NamedPriors:
+    """Overrides of priors by name, over a default for each of a list of names."""
+
+    def __init__(self, priors: Priors, design: Design) -> None:
+        known = [
+            *design.terms,
+            *(f"scale[{term}]" for term in design.scale_terms),
+            *design.cut_terms,
+            *(f"no_answer[{term}]" for term in design.hurdle_terms),
+            *_group_names(design),
+            *(["cutpoint_sd"] if design.cutpoint_levels else []),
+        ]
+        for name in priors.terms:
+            if name not in known:
+                raise ValueError(unknown_name("term", name, known))
+        self.overrides = priors.terms
+
+    def __call__(self, names: Sequence[str], sd: Array | float) -> Array:
+        defaults = np.broadcast_to(sd, len(names))
+        pairs = [
+            _mean_and_sd(self.overrides.get(name, float(default)))
+            for name, default in zip(names, defaults, strict=True)
+        ]
+        return np.array(pairs, dtype=float).reshape(-1, 2).T
+
+
+def _mean_and_sd(prior: Override) -> tuple[float, float]:
+    return prior if isinstance(prior, tuple) else (0.0, prior)
+
+
+def _group_names(design: Design) -> list[str]:
+    return [f"sd({term.label})" for term in design.cells.group_terms]
+
+
+def _cut_columns(design: Design) -> Array:
+    """Return the predictor of every cut-specific coefficient, shape (cells, cut terms)."""
+    return design.cells.cut_predictors[:, design.cut_columns]
+
+
+def _units(columns: Array, shares: Array) -> Array:
+    """Return 1 for a column of contrasts and two standard deviations for a numeric one."""
+    deviation = columns - shares @ columns
+    two_sd = 2.0 * np.sqrt(shares @ deviation**2)
+    contrast = np.isin(columns, (-1.0, 0.0, 1.0)).all(axis=0)
+    return np.where(contrast | (two_sd == 0.0), 1.0, two_sd)

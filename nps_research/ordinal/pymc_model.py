@@ -1,190 +1,211 @@
-"""The same cumulative model as a PyMC model: priors, likelihood on counts, and their geometry.
+"""The ordinal model as a PyMC model, written to be read and extended.
 
-Three choices make it fast to sample and exact to simulate:
+It is the same posterior as that of the compiled density, from expressions of its own. Its choices:
 
-- The average respondent's category shares are Dirichlet, written as the sequence of stick-breaking
-  odds. Given counts alone, the sticks are independent a posteriori, and the cutpoints are ordered
-  by construction.
-- Predictors and group effects are centred on the average respondent, so that moving them does not
-  move the cutpoints.
+- The average respondent's category shares are Dirichlet, written as the log odds of stopping at
+  each score. Given counts alone these sticks are independent a posteriori, cumulative cutpoints
+  ascend by construction, and draws from the prior are exact.
+- Whatever moves eta or single cuts is centred on the average respondent, so that it does not move
+  the average respondent's cutpoints. Reported cutpoints are moved back to predictors of zero.
 - Group effects move in coordinates of `geometry.py`: centred as far as the answers inform them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-import xarray as xr
 from pymc.distributions.transforms import Transform
+from scipy import special
 
-from nps_research.ordinal.geometry import group_geometries
+from nps_research.ordinal.coordinates import parameter_coords, step_dim, step_name
+from nps_research.ordinal.pymc_families import (
+    log_probabilities,
+    stick_cutpoints,
+    stick_shares,
+)
+from nps_research.ordinal.pymc_sticks import cutpoint_prior_sticks, dirichlet_sticks
+from nps_research.ordinal.structures import FLEXIBLE, structure_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nps_research.ordinal.design import Design, Grouping
+    from nps_research.ordinal.cells import GroupTerm, Monotonic
+    from nps_research.ordinal.design import Design
+    from nps_research.ordinal.families import Family
     from nps_research.ordinal.geometry import GroupGeometry
-    from nps_research.ordinal.links import Link
-    from nps_research.ordinal.priors import Priors
+    from nps_research.ordinal.priors import PriorNumbers
 
     Array = NDArray[np.float64]
     Symbol = Any
 
-# The smallest double with a finite logarithm and reciprocal: keeps gradients finite.
-TINY = 1e-300
 
-
-def build(design: Design, link: Link, priors: Priors) -> pm.Model:
+def build(
+    design: Design,
+    family: Family,
+    structure: str,
+    numbers: PriorNumbers,
+    geometries: list[GroupGeometry],
+) -> pm.Model:
     """Return the PyMC model of `design`.
 
     Parameters
     ----------
     design : Design
-        Cells, counts and predictors.
-    link : Link
-        Latent distribution.
-    priors : Priors
-        Prior scales.
+        Cells and answers.
+    family : Family
+        Family and link.
+    structure : {"flexible", "equidistant", "symmetric"}
+        Of the cutpoints.
+    numbers : PriorNumbers
+        Priors.
+    geometries : list of GroupGeometry
+        One a group-level term.
 
     Returns
     -------
     pymc.Model
-        With the variables ``shares`` (score), ``cutpoints`` (cutpoint), ``coefficients`` (term)
-        and, for every grouping g, ``sd_g`` and ``effect_g`` (g); the observed node ``answers``
-        (cell, score) holds the counts.
+        With the variables of `ScoreDraws.parameters` that the model has. The observed node
+        ``answers`` (cell, score) holds the counts and ``unanswered`` (cell) those without a
+        score; answers known only to lie in an interval are the potential ``censored_answers``.
     """
-    with pm.Model(coords=coordinates(design)) as model:
-        sticks, log_above = _shares(priors.dirichlet(design.rating_scale))
-        eta, offset = _linear_predictor(design, link, priors)
-        centred = _cutpoints(link, log_above)
-        pm.Deterministic("cutpoints", centred + offset, dims="cutpoint")
-        log_p = _log_probabilities(link, eta, centred, _log_gaps(link, sticks, log_above, centred))
-        _answers(design, log_p)
+    with pm.Model(coords=_coordinates(design, structure)) as model:
+        own = _own_cutpoints(design, family, structure, numbers)
+        eta = _linear_predictor(design, numbers, geometries)
+        shift = _cut_shift(design, numbers)
+        cutpoints = _cell_cutpoints(design, family, numbers, own, eta.average + shift.average)
+        z = (cutpoints - eta.cells[:, None] - shift.cells) * _precision(design, numbers)[:, None]
+        if family.name == "cumulative" and design.cut_terms:
+            _refuse_descending_cuts(z)
+        _answers(design, log_probabilities(family, z))
+        if design.hurdle_terms:
+            _unanswered(design, numbers)
     return model
 
 
-def coordinates(design: Design) -> dict[str, list[Any]]:
-    """Return the coordinates of every dimension of the model and of its results."""
-    coords: dict[str, list[Any]] = {
-        "score": design.rating_scale.scores.tolist(),
-        "cutpoint": design.rating_scale.cutpoint_labels,
-        "cell": list(range(len(design.cells))),
-    }
+def _coordinates(design: Design, structure: str) -> dict[str, list[Any]]:
+    coords = parameter_coords(design) | {"cell": list(range(len(design.cells)))}
+    for term in design.cells.monotonic:
+        # A variable of PyMC and its dimension cannot have the same name.
+        coords[step_dim(term)] = list(range(1, term.steps + 1))
+    if structure != FLEXIBLE:
+        n_widths = structure_matrix(structure, len(coords["cutpoint"])).shape[1]
+        coords["width"] = list(range(n_widths))
+    return {dim: labels for dim, labels in coords.items() if len(labels)}
+
+
+class _OwnCutpoints(NamedTuple):
+    """The average respondent's cutpoints, and the sticks that they come from, if they do."""
+
+    cutpoints: Symbol
+    sticks: Symbol | None
+
+
+class _Centred(NamedTuple):
+    """A part of latent positions.
+
+    Attributes
+    ----------
+    cells : tensor
+        Of every cell, less the average respondent's.
+    average : tensor
+        The average respondent's.
+    """
+
+    cells: Symbol
+    average: Symbol
+
+
+def _centred(parts: Symbol, shares: Array) -> _Centred:
+    average = pt.dot(shares, parts)
+    return _Centred(parts - average, average)
+
+
+def _own_cutpoints(
+    design: Design, family: Family, structure: str, numbers: PriorNumbers
+) -> _OwnCutpoints:
+    if structure == FLEXIBLE:
+        if numbers.cutpoints is None:
+            sticks = dirichlet_sticks("sticks", numbers.dirichlet, dims="cutpoint")
+        else:
+            sticks = cutpoint_prior_sticks(family, numbers.cutpoints, design.counts.shape[1] - 1)
+        pm.Deterministic("shares", stick_shares(sticks), dims="score")
+        return _OwnCutpoints(stick_cutpoints(family, sticks), sticks)
+    centre = pm.Normal("cutpoint_centre", 0.0, np.float64(numbers.centre_sd))
+    matrix = structure_matrix(structure, design.counts.shape[1] - 1)
+    cutpoints = centre + pt.zeros(len(matrix))
+    if matrix.shape[1]:
+        moments = np.array([numbers.log_width_mean, numbers.log_width_sd])
+        log_widths = pm.Normal("log_widths", *moments, dims="width")
+        cutpoints = cutpoints + pt.dot(matrix, pt.exp(log_widths))
+    pm.Deterministic("shares", pt.exp(log_probabilities(family, cutpoints)), dims="score")
+    return _OwnCutpoints(cutpoints, None)
+
+
+def _cell_cutpoints(
+    design: Design, family: Family, numbers: PriorNumbers, own: _OwnCutpoints, average: Symbol
+) -> Symbol:
+    """Return the centred cutpoints of every cell, or one row for all; report the uncentred ones."""
+    pm.Deterministic("cutpoints", own.cutpoints + average, dims="cutpoint")
+    if design.cells.cutpoint_group is None:
+        return own.cutpoints[None]
+    dims = (design.cutpoints_by, "cutpoint")
+    sd = pm.HalfNormal("cutpoint_sd", np.float64(numbers.cutpoint_sd))
+    raw = pm.Normal("raw_cutpoints", 0.0, 1.0, dims=dims)
+    of_groups = stick_cutpoints(family, own.sticks + sd * raw)
+    pm.Deterministic("group_cutpoints", of_groups + average, dims=dims)
+    # A cell without answers may have a group without any: index -1.
+    return pt.concatenate([of_groups, own.cutpoints[None]])[design.cells.cutpoint_group]
+
+
+def _linear_predictor(
+    design: Design, numbers: PriorNumbers, geometries: list[GroupGeometry]
+) -> _Centred:
+    cells = design.cells
+    eta = pt.as_tensor(cells.offset)
     if design.terms:
-        coords["term"] = design.terms
-    return coords | {grouping.name: grouping.levels for grouping in design.groupings}
+        coefficients = _normal("coefficients", numbers.coefficients, "term")
+        eta = eta + pt.dot(cells.predictors, coefficients)
+        for term in cells.monotonic:
+            eta = eta + coefficients[term.position] * _cumulated_steps(term)[term.codes]
+    # Geometries of the groups' cutpoints follow those of group-level terms.
+    own = geometries[: len(cells.group_terms)]
+    for group, geometry, scale in zip(cells.group_terms, own, numbers.group_sd, strict=True):
+        eta = eta + group.values * _group_effect(group, geometry, scale)[group.index]
+    return _centred(eta, cells.shares)
 
 
-def parameter_names(design: Design) -> list[str]:
-    """Return the variables that describe the posterior, in the order of reading."""
-    names = ["shares", "cutpoints"] + (["coefficients"] if design.terms else [])
-    for grouping in design.groupings:
-        names += [f"sd_{grouping.name}", f"effect_{grouping.name}"]
-    return names
+def _normal(name: str, prior: Array, dim: str) -> Symbol:
+    """Return a variable with independent normal priors; flat where a deviation is infinite."""
+    means, sds = prior
+    proper = np.flatnonzero(np.isfinite(sds))
+    if len(proper) == len(sds):
+        return pm.Normal(name, means, sds, dims=dim)
+    values = pm.Flat(name, dims=dim)
+    densities = pm.logp(pm.Normal.dist(means[proper], sds[proper]), values[proper])
+    pm.Potential(f"prior_{name}", densities.sum())
+    return values
 
 
-def observed_data(design: Design) -> xr.Dataset:
-    """Return the counts under the name of the observed node: dims cell and score."""
-    coords = {name: coordinates(design)[name] for name in ("cell", "score")}
-    return xr.Dataset({"answers": (("cell", "score"), design.counts)}, coords)
+def _cumulated_steps(term: Monotonic) -> Symbol:
+    """Return the sum of the first steps below every level, shape (levels,)."""
+    name = step_name(term)
+    steps = pt.ones(1)
+    if term.steps > 1:
+        steps = stick_shares(dirichlet_sticks(f"raw_{name}", np.ones(term.steps)))
+    steps = pm.Deterministic(name, steps, dims=step_dim(term))
+    return pt.concatenate([[0.0], pt.cumsum(steps)])
 
 
-def draw_prior(model: pm.Model, design: Design, draws: int, random_seed: int | None) -> xr.Dataset:
-    """Draw the parameters from their prior: dims chain (1), draw and those of the parameters."""
-    names = parameter_names(design)
-    # Compiling for speed would take longer than these few draws.
-    values = pm.draw(
-        [model[name] for name in names], draws, random_seed=random_seed, mode="FAST_COMPILE"
-    )
-    dims = model.named_vars_to_dims
-    coords = coordinates(design) | {"chain": [0], "draw": list(range(draws))}
-    return xr.Dataset(
-        {
-            name: (("chain", "draw", *dims.get(name, ())), np.asarray(drawn)[None])
-            for name, drawn in zip(names, values, strict=True)
-        },
-        {name: coords[name] for name in coords if name != "cell"},
-    )
-
-
-def _shares(concentration: Array) -> tuple[Symbol, Symbol]:
-    """Return the log odds of stopping at each score, and log P(score > k)."""
-    remaining = np.cumsum(concentration[::-1])[::-1][1:]
-    sticks = pm.CustomDist(
-        "sticks",
-        concentration[:-1],
-        remaining,
-        logp=_log_beta_of_log_odds,
-        random=_random_log_odds,
-        dims="cutpoint",
-        initval=np.log(concentration[:-1] / remaining),
-    )
-    log_above = -pt.cumsum(pt.softplus(sticks))
-    above = pt.concatenate([[1.0], pt.exp(log_above)])
-    stop = pt.concatenate([pt.sigmoid(sticks), [1.0]])
-    pm.Deterministic("shares", above * stop, dims="score")
-    return sticks, log_above
-
-
-def _log_beta_of_log_odds(value: Symbol, a: Symbol, b: Symbol) -> Symbol:
-    normaliser = pt.gammaln(a + b) - pt.gammaln(a) - pt.gammaln(b)
-    return normaliser - a * pt.softplus(-value) - b * pt.softplus(value)
-
-
-def _random_log_odds(
-    a: Array, b: Array, rng: np.random.Generator | None = None, size: Any = None
-) -> Array:
-    # Beta draws underflow to 0 or 1 when a or b is small; the log gamma draws behind them do not.
-    generator = np.random.default_rng(rng)
-    return _random_log_gamma(generator, a, size) - _random_log_gamma(generator, b, size)
-
-
-def _random_log_gamma(generator: np.random.Generator, shape: Array, size: Any) -> Array:
-    boosted = np.log(generator.standard_gamma(np.asarray(shape) + 1.0, size=size))
-    return np.asarray(boosted - generator.standard_exponential(size=boosted.shape) / shape)
-
-
-def _linear_predictor(design: Design, link: Link, priors: Priors) -> tuple[Symbol, Symbol]:
-    """Return eta relative to the average respondent (cells,), and the average respondent's eta."""
-    eta, offset = pt.zeros(len(design.cells)), pt.zeros(())
-    scales = priors.coefficient_sd * link.latent_sd / _prior_units(design)
-    if design.terms:
-        coefficients = pm.Normal("coefficients", 0.0, scales, dims="term")
-        eta = eta + pt.dot(design.predictors - design.average, coefficients)
-        offset = offset + pt.dot(design.average, coefficients)
-    group_scale = priors.group_sd * link.latent_sd
-    geometries = group_geometries(design, link, scales, group_scale)
-    for grouping, geometry in zip(design.groupings, geometries, strict=True):
-        effect = _group_effect(grouping, geometry, group_scale)
-        average = pt.dot(_group_shares(grouping, design), effect)
-        eta = eta + effect[grouping.index] - average
-        offset = offset + average
-    return eta, offset
-
-
-def _prior_units(design: Design) -> Array:
-    """Return 1 for a column of contrasts and two standard deviations for a numeric one."""
-    deviation = design.predictors - design.average
-    two_sd = 2.0 * np.sqrt(design.cell_shares @ deviation**2)
-    contrast = np.isin(design.predictors, (-1.0, 0.0, 1.0)).all(axis=0)
-    return np.where(contrast | (two_sd == 0.0), 1.0, two_sd)
-
-
-def _group_effect(grouping: Grouping, geometry: GroupGeometry, scale: float) -> Symbol:
-    sd = pm.HalfNormal(f"sd_{grouping.name}", scale)
+def _group_effect(term: GroupTerm, geometry: GroupGeometry, scale: float) -> Symbol:
+    sd = pm.HalfNormal(f"sd_{term.label}", scale)
     raw = pm.Normal(
-        f"raw_{grouping.name}",
-        0.0,
-        sd,
-        shape=len(grouping.levels),
-        transform=Informed(geometry),
+        f"raw_{term.label}", 0.0, sd, shape=len(term.levels), transform=Informed(geometry)
     )
-    return pm.Deterministic(
-        f"effect_{grouping.name}", pt.dot(geometry.basis, raw), dims=grouping.name
-    )
+    effect = pt.dot(geometry.basis, raw)
+    return pm.Deterministic(f"effect_{term.label}", effect, dims=term.factor)
 
 
 class Informed(Transform):  # type: ignore[misc]  # pymc has no types
@@ -217,78 +238,87 @@ class Informed(Transform):  # type: ignore[misc]  # pymc has no types
         return self.pull * shrinkage, pt.sqrt(shrinkage)
 
 
-def _group_shares(grouping: Grouping, design: Design) -> Array:
-    return np.bincount(grouping.index, design.cell_shares, minlength=len(grouping.levels))
+def _cut_shift(design: Design, numbers: PriorNumbers) -> _Centred:
+    """Return what cut-specific coefficients add to eta, shape (cells, cutpoints)."""
+    cells = design.cells
+    if not design.cut_terms:
+        return _Centred(pt.zeros((1, 1)), pt.zeros(1))
+    coefficients = _normal("cut_coefficients", numbers.cut_coefficients, "cut_term")
+    columns = cells.cut_predictors[:, design.cut_columns]
+    return _centred(pt.dot(columns * coefficients, design.cut_loadings), cells.shares)
 
 
-def _cutpoints(link: Link, log_above: Symbol) -> Symbol:
-    if link.name == "logit":
-        return _log1mexp(log_above) - log_above
-    below, above = -pt.expm1(log_above), pt.exp(log_above)
-    tail = pt.clip(pt.minimum(below, above), TINY, 0.5)
-    distance = np.sqrt(2.0) * pt.erfcinv(2.0 * tail)
-    return pt.switch(below < above, -distance, distance)
+def _precision(design: Design, numbers: PriorNumbers) -> Symbol:
+    """Return what distances from eta are multiplied by, shape (cells,)."""
+    if not design.scale_terms:
+        return pt.ones(1)
+    coefficients = _normal("scale_coefficients", numbers.scale_coefficients, "scale_term")
+    return pt.exp(-pt.dot(design.cells.scale_predictors, coefficients))
 
 
-def _log_gaps(link: Link, sticks: Symbol, log_above: Symbol, cutpoints: Symbol) -> Symbol:
-    """Return log(1 - exp(c_{k-1} - c_k)) of the inner categories, where the link needs it.
-
-    From the sticks it is exact even when two cutpoints are the same double.
-    """
-    if link.name == "logit":
-        return -pt.softplus(-sticks[1:]) - _log1mexp(log_above[1:])
-    return pt.zeros_like(cutpoints[1:])
-
-
-def _log_probabilities(link: Link, eta: Symbol, cutpoints: Symbol, log_gaps: Symbol) -> Symbol:
-    """Return log P(score = k), shape (cells, categories): the forms of `links.py`."""
-    distance = cutpoints[None, :] - eta[:, None]
-    if link.name == "logit":
-        below = -pt.softplus(-distance)
-        above = below - distance
-        inner = below[:, 1:] + above[:, :-1] + log_gaps
-    else:
-        below, above = _log_ndtr(distance), _log_ndtr(-distance)
-        mirrored = distance[:, :-1] + distance[:, 1:] > 0
-        top = pt.switch(mirrored, above[:, :-1], below[:, 1:])
-        bottom = pt.switch(mirrored, above[:, 1:], below[:, :-1])
-        inner = top + _log1mexp(bottom - top)
-    return pt.concatenate([below[:, :1], inner, above[:, -1:]], axis=1)
-
-
-def _log_ndtr(x: Symbol) -> Symbol:
-    left = pt.log(pt.erfcx(pt.maximum(-x, 0.0) / np.sqrt(2.0)) / 2.0) - x * x / 2.0
-    right = pt.log1p(-pt.erfc(pt.maximum(x, 0.0) / np.sqrt(2.0)) / 2.0)
-    return pt.switch(x < 0.0, left, right)
-
-
-def _log1mexp(x: Symbol) -> Symbol:
-    x = pt.minimum(x, -TINY)
-    near = pt.log(-pt.expm1(pt.maximum(x, -np.log(2.0))))
-    far = pt.log1p(-pt.exp(pt.minimum(x, -np.log(2.0))))
-    return pt.switch(x > -np.log(2.0), near, far)
+def _refuse_descending_cuts(z: Symbol) -> None:
+    """Give the density -inf where a category has a negative probability, asked for or not."""
+    ascending = pt.all(z[:, 1:] >= z[:, :-1])
+    pm.Potential("ascending_cuts", pt.switch(ascending, 0.0, -np.inf))
 
 
 def _answers(design: Design, log_p: Symbol) -> None:
     pm.CustomDist(
         "answers",
         log_p,
-        design.cell_sizes,
+        design.counts.sum(axis=1),
         logp=_log_likelihood,
         random=_random_answers,
         signature="(k),()->(k)",
         observed=design.counts,
         dims=("cell", "score"),
     )
+    if len(design.censored):
+        pm.Potential("censored_answers", _censored_log_likelihood(design, log_p))
 
 
 def _log_likelihood(value: Symbol, log_p: Symbol, total: Symbol) -> Symbol:  # noqa: ARG001
     """Return the log probability of the answers in their order: no multinomial coefficient."""
-    return (value * log_p).sum(axis=-1)
+    return pt.switch(value > 0.0, value * log_p, 0.0).sum(axis=-1)
 
 
 def _random_answers(
     log_p: Array, total: Array, rng: np.random.Generator | None = None, size: Any = None
 ) -> Array:
     generator = np.random.default_rng(rng)
-    return generator.multinomial(total.astype(int), np.exp(log_p), size=size).astype(float)
+    answers = generator.multinomial(total.astype(int), np.exp(log_p), size=size)
+    return np.asarray(answers, dtype=float)
+
+
+def _censored_log_likelihood(design: Design, log_p: Symbol) -> Symbol:
+    cell, lowest, highest = design.censored.T
+    category = np.arange(design.counts.shape[1])
+    possible = (category >= lowest[:, None]) & (category <= highest[:, None])
+    log_totals = pt.logsumexp(pt.switch(possible, log_p[cell], -np.inf), axis=-1)
+    return pt.dot(design.censored_n, log_totals)
+
+
+def _unanswered(design: Design, numbers: PriorNumbers) -> None:
+    coefficients = _normal("no_answer", numbers.no_answer, "hurdle_term")
+    pm.CustomDist(
+        "unanswered",
+        pt.dot(design.cells.hurdle_predictors, coefficients),
+        design.cells.sizes + design.cells.unanswered,
+        logp=_log_likelihood_of_silence,
+        random=_random_silence,
+        observed=design.cells.unanswered,
+        dims="cell",
+    )
+
+
+def _log_likelihood_of_silence(value: Symbol, log_odds: Symbol, total: Symbol) -> Symbol:
+    """Return the log probability of who answered and who did not: no binomial coefficient."""
+    return -value * pt.softplus(-log_odds) - (total - value) * pt.softplus(log_odds)
+
+
+def _random_silence(
+    log_odds: Array, total: Array, rng: np.random.Generator | None = None, size: Any = None
+) -> Array:
+    generator = np.random.default_rng(rng)
+    silent = generator.binomial(total.astype(int), special.expit(log_odds), size=size)
+    return np.asarray(silent, dtype=float)

@@ -1,0 +1,28 @@
+"""Where the density is positive: cut-specific effects must not make a probability negative."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nps_research.ordinal.density import log_density
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nps_research.ordinal.arrays import Arrays
+
+    Array = NDArray[np.float64]
+
+
+def allowed(free: Array, arrays: Arrays) -> NDArray[np.bool_]:
+    """Return which free vectors (draws, dimensions) give all scores a probability, (draws,)."""
+    if len(arrays.cut_columns) == 0:
+        return np.ones(len(free), dtype=bool)
+    # Without answers the density is that of the prior, wherever no cuts cross.
+    nobody = arrays._replace(
+        entries=np.zeros((0, 3)), entry_starts=np.zeros_like(arrays.entry_starts)
+    )
+    gradient = np.empty(free.shape[1])
+    return np.array([log_density(each, gradient, nobody) > -np.inf for each in free])
