@@ -99,7 +99,7 @@ def answers_by_group(
     """
     scale = declared_scale(counts, rating_scale)
     table = as_counts(counts, scale, by=[by] if isinstance(by, str) else by or ())
-    _refuse_intervals(table)
+    refuse_intervals(table)
     groups, group = group_rows(table, by)
     answered = table["score"].notna().to_numpy()
     category = table["score"][answered].to_numpy(dtype=np.int64) - scale.minimum
@@ -121,7 +121,8 @@ def answers_by_group(
     )
 
 
-def _refuse_intervals(table: pd.DataFrame) -> None:
+def refuse_intervals(table: pd.DataFrame) -> None:
+    """Refuse answers that lie somewhere between two scores, which no metric can place."""
     wide = intervals(table) & (table["n"] > 0)
     if wide.any():
         row = int(wide.argmax())

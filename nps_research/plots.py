@@ -17,6 +17,7 @@ import xarray as xr
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from nps_research.answers import refuse_intervals
 from nps_research.counts import as_counts, declared_scale
 from nps_research.scale import GROUPS
 
@@ -98,6 +99,7 @@ def plot_scores(
     """
     scale = declared_scale(counts, rating_scale)
     table = as_counts(counts, scale, by=[by] if by else [])
+    refuse_intervals(table)
     panels = _score_shares(table, by, scale)
     axes = _panels(len(panels), columns)
     for axis, (name, (shares, n)) in zip(axes, panels.items(), strict=True):

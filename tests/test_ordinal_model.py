@@ -62,6 +62,11 @@ class TestModel:
         with pytest.raises(ValueError, match="choose one of"):
             npsr.OrdinalModel("score ~ 1", sfo, **option)
 
+    def test_a_survey_has_to_be_counted_first(self):
+        survey = npsr.read_survey(pd.DataFrame({"score": [9, 3]}), score="score")
+        with pytest.raises(ValueError, match="tabulate"):
+            npsr.OrdinalModel("score ~ 1", survey)
+
     def test_structured_cutpoints_cannot_differ_by_group(self, sfo):
         with pytest.raises(ValueError, match="needs flexible cutpoints"):
             npsr.OrdinalModel("score ~ 1", sfo, cutpoints="equidistant", cutpoints_by="language")

@@ -21,6 +21,7 @@ from nps_research.ordinal.posterior import Posterior
 from nps_research.ordinal.priors import Priors, priors_from
 from nps_research.ordinal.structures import STRUCTURES
 from nps_research.scale import RatingScale
+from nps_research.survey import Survey
 
 if TYPE_CHECKING:
     import os
@@ -67,7 +68,10 @@ class OrdinalModel:
         The recommended first step beyond proportional odds: terms of `formula` that get two more
         coefficients each, for the cuts into passive and into promoter. They free just the two
         probabilities that NPS is made of (Peterson and Harrell 1990, "Partial Proportional Odds
-        Models for Ordinal Response Variables", the constrained model).
+        Models for Ordinal Response Variables", the constrained model). In the cumulative family
+        the cuts of a respondent must not cross: with few answers and a numeric predictor the
+        posterior can reach that border, where chains move slowly. The fit then says that it has
+        not converged; narrower priors of these terms, or family="sratio", help.
     cutpoints : {"flexible", "equidistant", "symmetric"}
         Structure of the cutpoints.
     cutpoints_by : str, optional
@@ -109,6 +113,11 @@ class OrdinalModel:
         no_answer: str | None = None,
         priors: Priors | None = None,
     ) -> None:
+        if isinstance(counts, Survey):
+            raise ValueError(
+                "OrdinalModel needs a count table; found a survey. Count the answers by the "
+                "predictors of the formula first: npsr.tabulate(survey, by=[...])."
+            )
         _check_option("family", family, FAMILIES)
         _check_option("link", link, LINK_NAMES)
         _check_option("cutpoints", cutpoints, STRUCTURES)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, optimize
 
 from nps_research.ordinal.compilation import compiled
 from nps_research.ordinal.density import log_density
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 MAX_STEPS = 200
+# From so many dimensions on, second derivatives at every step cost more than more steps.
+MANY = 50
 # Newton's decrement is twice the distance to the maximum.
 DECREMENT = 1e-12
 # Coordinates are in standard deviations or log odds: central differences of the gradient lose
@@ -81,7 +83,8 @@ def ascend(start: Array, arrays: Arrays) -> Maximum:
     -------
     Maximum
     """
-    free, gradient = start.copy(), np.empty_like(start)
+    free = start.copy() if len(start) < MANY else _approached(start, arrays)
+    gradient = np.empty_like(start)
     value = log_density(free, gradient, arrays)
     for iteration in range(MAX_STEPS):
         curved = curvature(free, arrays)
@@ -93,6 +96,16 @@ def ascend(start: Array, arrays: Arrays) -> Maximum:
             return Maximum(free, value, curved, iteration, reached=False)
         free, value = climbed
     return Maximum(free, value, curvature(free, arrays), MAX_STEPS, reached=False)
+
+
+def _approached(start: Array, arrays: Arrays) -> Array:
+    """Return a point near the maximum, without second derivatives."""
+    gradient = np.empty_like(start)
+
+    def cost(free: Array) -> tuple[float, Array]:
+        return -log_density(free, gradient, arrays), -gradient
+
+    return np.asarray(optimize.minimize(cost, start, jac=True, method="L-BFGS-B").x)
 
 
 def _ascending(curved: Array, gradient: Array) -> Array:
