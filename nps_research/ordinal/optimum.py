@@ -58,14 +58,20 @@ def curvature(free: Array, arrays: Arrays) -> Array:
     """Return minus the second derivatives of the log density, shape (dimensions, dimensions)."""
     n = len(free)
     second = np.empty((n, n))
-    above, below, moved = np.empty(n), np.empty(n), free.copy()
+    here, above, below, moved = np.empty(n), np.empty(n), np.empty(n), free.copy()
+    log_density(free, here, arrays)
     for i in range(n):
         moved[i] = free[i] + DIFFERENCE
-        log_density(moved, above, arrays)
+        up = log_density(moved, above, arrays) > -np.inf
         moved[i] = free[i] - DIFFERENCE
-        log_density(moved, below, arrays)
+        down = log_density(moved, below, arrays) > -np.inf
         moved[i] = free[i]
-        second[i] = (below - above) / (2.0 * DIFFERENCE)
+        # On the border of what is allowed, one side has to do.
+        if not up:
+            above[:] = here
+        if not down:
+            below[:] = here
+        second[i] = (below - above) / (DIFFERENCE * max(int(up) + int(down), 1))
     return 0.5 * (second + second.T)
 
 
