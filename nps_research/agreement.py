@@ -49,8 +49,8 @@ class PublishedAnswers:
         """The answers as a count table, with its rating scale in `attrs`."""
         rating_scale = RatingScale(*self.rating_scale)
         wide = pd.DataFrame(self.cells, columns=[*self.predictors, *rating_scale.scores.tolist()])
-        for name in self.predictors:
-            if isinstance(self.cells[0][self.predictors.index(name)], str):
+        for name, first in zip(self.predictors, self.cells[0], strict=False):
+            if isinstance(first, str):
                 wide[name] = pd.Categorical(wide[name], wide[name].unique())
         counts = wide.melt(self.predictors, var_name="score", value_name="n")
         counts.attrs["rating_scale"] = rating_scale

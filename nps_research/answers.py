@@ -14,7 +14,10 @@ from nps_research.counts import (
     declared_scale,
     group_rows,
     intervals,
+    listed,
+    tabulate,
 )
+from nps_research.survey import Survey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,23 +59,37 @@ class Answers:
     unanswered: int
 
 
+def count_table(source: pd.DataFrame | Survey, by: Columns = None) -> pd.DataFrame:
+    """Return a count table as it is, and a survey tabulated.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> count_table(pd.DataFrame({"score": [9], "n": [3]}))
+       score  n
+    0      9  3
+    """
+    return tabulate(source, by) if isinstance(source, Survey) else source
+
+
 def answers_by_group(
-    counts: pd.DataFrame,
+    source: pd.DataFrame | Survey,
     by: Columns = None,
     rating_scale: RatingScale | None = None,
     *,
     weighted: bool = False,
 ) -> Answers:
-    """Add up the answers of a count table by group and score.
+    """Add up the answers of a count table or survey by group and score.
 
     Parameters
     ----------
-    counts : pandas.DataFrame
-        Count table.
+    source : pandas.DataFrame or Survey
+        Count table; a survey is tabulated first.
     by : str or sequence of str, optional
         Columns whose combinations are the groups; one group "all" without it.
     rating_scale : RatingScale, optional
-        By default ``counts.attrs["rating_scale"]`` or, without that, 0 to 10.
+        By default that of the survey, ``attrs["rating_scale"]`` of the count table or, without
+        that, 0 to 10.
     weighted : bool
         Use the columns `weight` and `weight_squared`: the effective numbers are the weighted
         shares of Kish's effective number of answers (Kish 1965, "Survey Sampling").
@@ -97,8 +114,9 @@ def answers_by_group(
     array([[5., 0., 7., 0.],
            [0., 0., 9., 0.]])
     """
+    counts = count_table(source, by)
     scale = declared_scale(counts, rating_scale)
-    table = as_counts(counts, scale, by=[by] if isinstance(by, str) else by or ())
+    table = as_counts(counts, scale, by=listed(by))
     refuse_intervals(table)
     groups, group = group_rows(table, by)
     answered = table["score"].notna().to_numpy()

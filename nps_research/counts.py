@@ -14,7 +14,7 @@ from nps_research.survey import Survey
 from nps_research.survey_files import numbers, shown, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from narwhals.typing import IntoFrame
     from numpy.typing import ArrayLike, NDArray
@@ -73,7 +73,7 @@ def as_counts(
     if "score_upper" in counts:
         counts["score_upper"] = _scores(counts["score_upper"], rating_scale)
         _check_intervals(counts)
-    counts["n"] = _sizes(counts["n"]) if "n" in counts else np.int64(1)
+    counts["n"] = _sizes(counts)
     for name in set(WEIGHT_COLUMNS) & set(counts.columns):
         counts[name] = _weights(counts[name])
     _check_somebody_answered(counts)
@@ -109,7 +109,7 @@ def as_people(table: pd.DataFrame, *, by: Sequence[str] = ()) -> pd.DataFrame:
     """
     _check_columns(table, by)
     people = table.reset_index(drop=True).drop(columns=["score", "score_upper"], errors="ignore")
-    people["n"] = _sizes(people["n"]) if "n" in people else np.int64(1)
+    people["n"] = _sizes(people)
     if people["n"].sum() == 0:
         raise ValueError(f"the table has no people: all {len(people)} rows have n = 0.")
     return people
@@ -142,6 +142,24 @@ def declared_scale(counts: pd.DataFrame, rating_scale: RatingScale | None = None
     return declared
 
 
+def listed(by: str | Sequence[str] | None) -> list[str]:
+    """Return the columns of `by` as a list.
+
+    Examples
+    --------
+    >>> listed("year"), listed(None)
+    (['year'], [])
+    """
+    return [by] if isinstance(by, str) else list(by or ())
+
+
+def refuse_unknown_columns(names: Iterable[str], held: Collection[str]) -> None:
+    """Refuse names of columns that are not among those that a table has."""
+    for name in names:
+        if name not in held:
+            raise ValueError(unknown_name("column", name, held))
+
+
 def group_rows(
     table: pd.DataFrame, by: str | Sequence[str] | None
 ) -> tuple[pd.Index, NDArray[np.int64]]:
@@ -154,7 +172,7 @@ def group_rows(
     >>> group_rows(pd.DataFrame({"year": [2018, 2017, 2018]}), "year")
     (Index([2017, 2018], dtype='int64', name='year'), array([1, 0, 1]))
     """
-    columns = [by] if isinstance(by, str) else list(by or ())
+    columns = listed(by)
     if not columns:
         return pd.Index(["all"]), np.zeros(len(table), dtype=np.int64)
     grouped = table.groupby(columns, observed=True, dropna=False)
@@ -178,9 +196,7 @@ def cross_tabulate(
 
 
 def _check_columns(table: pd.DataFrame, needed: Sequence[str]) -> None:
-    for name in needed:
-        if name not in table.columns:
-            raise ValueError(unknown_name("column", name, table.columns))
+    refuse_unknown_columns(needed, table.columns)
     repeated = table.columns[table.columns.duplicated()]
     if len(repeated):
         raise ValueError(
@@ -240,8 +256,10 @@ def _check_intervals(counts: pd.DataFrame) -> None:
     _refuse(upper, wrong, rule, "Give the lowest possible score as score, the highest here.")
 
 
-def _sizes(cells: pd.Series) -> pd.Series:
-    values = numbers(cells)
+def _sizes(table: pd.DataFrame) -> pd.Series:
+    if "n" not in table:
+        return pd.Series(np.int64(1), table.index)
+    cells, values = table["n"], numbers(table["n"])
     wrong = ~((values >= 0) & (values % 1 == 0))
     fix = "Survey weights belong in column 'weight', not in 'n'."
     _refuse(cells, wrong, "n must be a whole number of people, 0 or more", fix)
@@ -322,7 +340,7 @@ def tabulate(
     2  2025   <NA>  1
     """
     frame, weight = _source(survey, weight)
-    by = [by] if isinstance(by, str) else list(by or ())
+    by = listed(by)
     _check_names(frame.collect_schema().names(), by, score, weight)
     counts = _grouped(frame, by, score, weight).collect(backend="pandas").to_native()
     counts = _in_order(counts, by, weighted=weight is not None)
@@ -373,9 +391,7 @@ def _source(survey: Survey | IntoFrame, weight: str | None) -> tuple[nw.LazyFram
 
 
 def _check_names(held: list[str], by: list[str], score: str, weight: str | None) -> None:
-    for name in (score, *by, *([weight] if weight else [])):
-        if name not in held:
-            raise ValueError(unknown_name("column", name, held))
+    refuse_unknown_columns((score, *by, *([weight] if weight else [])), held)
     taken = {score, *RESULT_COLUMNS}.intersection(by)
     if taken:
         raise ValueError(
@@ -411,9 +427,11 @@ def _in_order(counts: pd.DataFrame, by: list[str], *, weighted: bool) -> pd.Data
     fractional = scores.notna() & (numbers(scores) % 1 != 0)
     _refuse(scores, fractional, "scores must be whole numbers", RECODE)
     counts["score"] = numbers(scores).astype("Int64")
-    columns = [*by, "score", "n", *(WEIGHT_COLUMNS if weighted else ())]
-    counts = counts[columns].astype({"n": np.int64})
-    return counts.sort_values([*by, "score"], ignore_index=True)
+    keys, sums = [*by, "score"], ["n", *(WEIGHT_COLUMNS if weighted else ())]
+    # Engines tell apart what is one score: "07" and "7", NaN and null.
+    groups = counts.groupby(keys, observed=True, dropna=False, sort=False)
+    counts = groups[sums].sum().reset_index().astype({"n": np.int64})
+    return counts.sort_values(keys, ignore_index=True)
 
 
 def _check_usable(counts: pd.DataFrame) -> None:

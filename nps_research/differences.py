@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from nps_research.answers import answers_by_group
+from nps_research.answers import answers_by_group, count_table
 from nps_research.counts import declared_scale
 from nps_research.intervals import Interval, interval, interval_kind
-from nps_research.metrics import count_table
 from nps_research.survey_files import unknown_name
 
 if TYPE_CHECKING:

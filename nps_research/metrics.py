@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 
 from nps_research.answers import Answers, answers_by_group
-from nps_research.counts import tabulate
 from nps_research.intervals import IntervalOptions, interval, interval_kind
 from nps_research.scale import RatingScale
-from nps_research.survey import Survey
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from nps_research.answers import Columns
+    from nps_research.survey import Survey
 
 
 def nps(
@@ -74,7 +73,7 @@ def nps(
           nps    se  lower  upper    n
     all  45.0  6.92  30.12  57.26  100
     """
-    answers = answers_by_group(count_table(counts, by), by, rating_scale, weighted=weighted)
+    answers = answers_by_group(counts, by, rating_scale, weighted=weighted)
     return _estimates("nps", answers, 100 * answers.scale.nps_values, method, level, **options)
 
 
@@ -108,7 +107,7 @@ def mean_score(
          mean_score    se  lower  upper    n
     all        8.54  0.22   8.09   8.99  100
     """
-    answers = answers_by_group(count_table(counts, by), by, rating_scale, weighted=weighted)
+    answers = answers_by_group(counts, by, rating_scale, weighted=weighted)
     return _estimates("mean_score", answers, answers.scale.scores, method, level, **options)
 
 
@@ -143,7 +142,7 @@ def top_box(
          top_box     se  lower  upper    n
     all     0.57  0.049  0.472  0.663  100
     """
-    answers = answers_by_group(count_table(counts, by), by, rating_scale, weighted=weighted)
+    answers = answers_by_group(counts, by, rating_scale, weighted=weighted)
     values = answers.scale.box_values(k)
     return _estimates("top_box", answers, values, method, level, **options)
 
@@ -179,7 +178,7 @@ def bottom_box(
          bottom_box     se  lower  upper    n
     all        0.12  0.033  0.069    0.2  100
     """
-    answers = answers_by_group(count_table(counts, by), by, rating_scale, weighted=weighted)
+    answers = answers_by_group(counts, by, rating_scale, weighted=weighted)
     values = answers.scale.box_values(k, "bottom")
     return _estimates("bottom_box", answers, values, method, level, **options)
 
@@ -222,7 +221,7 @@ def csat(
          csat    se  lower  upper    n
     all   0.8  0.04   0.71  0.867  100
     """
-    answers = answers_by_group(count_table(counts, by), by, rating_scale, weighted=weighted)
+    answers = answers_by_group(counts, by, rating_scale, weighted=weighted)
     satisfied = answers.scale.scores >= _lowest_satisfied(answers.scale, lowest_satisfied)
     return _estimates("csat", answers, satisfied, method, level, **options)
 
@@ -257,20 +256,8 @@ def shares(
     >>> shares(counts, rating_scale=RatingScale(1, 4, 2, 4))["share"].to_dict()
     {1: 0.12, 2: 0.31, 3: 0.57, 4: 0.0}
     """
-    answers = answers_by_group(count_table(counts, by), by, rating_scale, weighted=weighted)
+    answers = answers_by_group(counts, by, rating_scale, weighted=weighted)
     return _estimates("share", _one_against_all_others(answers), [0, 1], method, level, **options)
-
-
-def count_table(source: pd.DataFrame | Survey, by: Columns = None) -> pd.DataFrame:
-    """Return a count table as it is, and a survey tabulated.
-
-    Examples
-    --------
-    >>> count_table(pd.DataFrame({"score": [9], "n": [3]}))
-       score  n
-    0      9  3
-    """
-    return tabulate(source, by) if isinstance(source, Survey) else source
 
 
 def _estimates(

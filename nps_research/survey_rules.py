@@ -218,7 +218,7 @@ def _rules(question: Question, date_format: str) -> dict[str, list[Rule]]:
             Rule(
                 "weights must be finite numbers, 0 or more",
                 _weight_advice,
-                lambda cells: (numbers(cells) >= 0) & np.isfinite(numbers(cells)),
+                lambda cells: numbers(cells).between(0, np.inf, inclusive="left"),
                 ignore_na=False,
             )
         ],

@@ -188,7 +188,8 @@ def codes_as_scores(
     >>> codes_as_scores(pd.Series([1, 8, 11]), labels, "column 'ltr' of a.sav")[0].tolist()
     [0, 7, 10]
     """
-    meanings = {float(numbers(pd.Series([code])).iloc[0]): text for code, text in labels.items()}
+    numeric = numbers(pd.Series([*labels], dtype=object))
+    meanings = dict(zip(numeric, labels.values(), strict=True))
     _refuse_classes(meanings, place)
     values = numbers(codes)
     named = {code: leading_number(text) for code, text in meanings.items()}

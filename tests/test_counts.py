@@ -172,6 +172,19 @@ def test_tabulate_reads_scores_stored_as_text_under_another_name():
     assert counts["n"].tolist() == [1, 2, 1]
 
 
+@pytest.mark.parametrize(
+    "people",
+    [
+        pd.DataFrame({"score": ["07", "7", " 7.0", None, None], "w": [1.0, 2, 3, 4, 5]}),
+        pa.table({"score": ["07", "7", " 7.0", None, None], "w": [1.0, 2, 3, 4, 5]}),
+        pa.table({"score": [7.0, 7.0, 7.0, float("nan"), None], "w": [1.0, 2, 3, 4, 5]}),
+    ],
+)
+def test_tabulate_gives_a_score_one_row_however_it_is_written(people):
+    counts = tabulate(people, weight="w")
+    assert counts.to_numpy(dtype=float, na_value=-1).tolist() == [[7, 3, 6, 14], [-1, 2, 9, 41]]
+
+
 @pytest.mark.parametrize("engine", [pd.DataFrame, pa.Table.from_pandas])
 @pytest.mark.parametrize(
     ("change", "arguments", "message"),
