@@ -30,8 +30,8 @@ SEED = 20_240_601
 SIZES = (5, 10, 20, 50, 100, 200, 500, 1000)
 # Samples of one group: they need no sampling, so there are many.
 ONE_GROUP = 2000
-# Significant digits of the file, and ranks that share a bin there.
-DIGITS, IN_A_BIN = 4, 5
+# Ranks that share a bin in the file.
+IN_A_BIN = 5
 # Shares of the scores 0 to 10, in percent.
 TRUTHS = {
     "even": (9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 10),
@@ -147,17 +147,20 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _rounded(value: Any) -> Any:
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+    return results.rounded(value) if isinstance(value, float) else value
 
 
 def _json(content: dict[str, Any]) -> str:
     """Return JSON with one line a row."""
-    parts = []
-    for name, value in content.items():
-        lines = ",\n".join(json.dumps(row) for row in value) if isinstance(value, list) else ""
-        shown = f"[\n{lines}\n]" if isinstance(value, list) else json.dumps(value)
-        parts.append(f"{json.dumps(name)}: {shown}")
+    parts = [f"{json.dumps(name)}: {_part(value)}" for name, value in content.items()]
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _part(value: Any) -> str:
+    if not isinstance(value, list):
+        return json.dumps(value)
+    lines = ",\n".join(json.dumps(row) for row in value)
+    return f"[\n{lines}\n]"
 
 
 if __name__ == "__main__":

@@ -3,22 +3,18 @@
 Every import runs in a fresh interpreter; the time of starting the interpreter itself is taken off.
 """
 
-import statistics
 import subprocess
 import sys
-import time
+
+from timing import median_seconds
 
 RUNS = 7
 
 
 def seconds(code: str) -> float:
     """Median time of a fresh interpreter that runs `code`."""
-    times = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  (our own code)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    command = [sys.executable, "-c", code]
+    return median_seconds(lambda: subprocess.run(command, check=True), RUNS)  # noqa: S603  (our own)
 
 
 bare = seconds("pass")

@@ -4,10 +4,8 @@ The same Newton iterations on the same data, once from the count table and once 
 as a cell of its own; and the table a hundred times as large, which changes nothing for counts.
 """
 
-import statistics
-import time
-
 import numpy as np
+from timing import median_seconds
 
 import nps_research as npsr
 
@@ -17,12 +15,7 @@ FORMULA = "score ~ year * problem + mode + language"
 
 def milliseconds(model: npsr.OrdinalModel) -> float:
     """Median time of one maximisation."""
-    times = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        model.maximum_likelihood()
-        times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times)
+    return 1000 * median_seconds(model.maximum_likelihood, RUNS)
 
 
 counts = npsr.load_counts("sfo_airport")

@@ -43,8 +43,13 @@ def row(case: str, route: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     values: dict[Any, float] = figures.median().to_dict()
     if "seconds" in figures:
         values |= {"seconds_min": figures["seconds"].min(), "seconds_max": figures["seconds"].max()}
-    rounded = {name: float(f"{value:.{DIGITS}g}") for name, value in values.items()}
-    return {"case": case, "route": route, "runs": len(runs)} | rounded
+    kept = {name: rounded(value) for name, value in values.items()}
+    return {"case": case, "route": route, "runs": len(runs)} | kept
+
+
+def rounded(value: float) -> float:
+    """Return a figure with as many digits as the file keeps."""
+    return float(f"{value:.{DIGITS}g}")
 
 
 def with_ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -129,7 +134,7 @@ def _ratios(each: dict[str, Any], ours: dict[str, Any]) -> dict[str, float]:
         "times_our_gradient": (each, ours, "gradient_microseconds"),
     }
     return {
-        ratio: float(f"{above[name] / below[name]:.{DIGITS}g}")
+        ratio: rounded(above[name] / below[name])
         for ratio, (above, below, name) in quotients.items()
         if name in above and name in below
     }

@@ -11,10 +11,11 @@ from nps_research.plots import (
     COVERAGE_COLOURS,
     INK,
     SECOND,
-    _label_panels,
-    _legend_below,
-    _panels,
-    _set_title,
+    WALD_95,
+    finish,
+    finish_panels,
+    panel_axes,
+    with_size,
 )
 from nps_research.uniformity import uniformity_band
 
@@ -29,8 +30,6 @@ MODEL_COLOURS = COVERAGE_COLOURS | {"model": INK, "nuts": INK, "laplace": "#56B4
 MARKERS = dict(zip(MODEL_COLOURS, "vosDPPX", strict=True))
 # Methods beside one another, as a share of the distance between sizes.
 SPREAD = 0.09
-# Half of a 95 % interval of a share found by simulation, in its standard errors.
-WALD_95 = 1.96
 
 
 def plot_ranks(
@@ -64,20 +63,20 @@ def plot_ranks(
     >>> axes[0].get_title("left")
     'nps (n = 40)'
     """
-    axes = _panels(len(counts), columns)
+    axes = panel_axes(len(counts), columns)
     values = counts.shape[1]
     share = np.arange(values + 1) / values
+    bands = {n: uniformity_band(n, values, level) for n in counts.sum(axis=1).unique()}
     for axis, (name, row) in zip(axes, counts.iterrows(), strict=True):
         n = int(row.sum())
-        lower, upper = (np.pad(limit, 1) for limit in uniformity_band(n, values, level))
+        lower, upper = (np.pad(limit, 1) for limit in bands[n])
         found = np.append(0.0, np.cumsum(row.to_numpy()) / n)
         label = f"{100 * level:g} % band of uniform ranks"
         axis.fill_between(share, lower, upper, color=ACCENT, alpha=0.2, lw=0, label=label)
         axis.plot(share, found - share, color=INK, lw=1.2, label="ranks found")
-        axis.set(title=f"{name} (n = {n:,})", xlim=(0, 1))
-    _label_panels(axes, columns, "Rank (share of the draws)", "Share below, less expected")
-    _legend_below(axes[0])
-    _set_title(axes[0], title)
+        axis.set(title=with_size(str(name), n), xlim=(0, 1))
+    labels = "Rank (share of the draws)", "Share below, less expected"
+    finish_panels(axes, columns, *labels, title=title)
     return axes
 
 
@@ -106,7 +105,7 @@ def plot_recovery(table: pd.DataFrame, *, title: str = "") -> Axes:
     >>> plot_recovery(pd.DataFrame(row, index=["nps"])).get_xlabel()
     'Contraction: share of the prior variance that the answers take away'
     """
-    axis: Axes = _panels(1, 1)[0]
+    axis: Axes = panel_axes(1, 1)[0]
     x, z = table["contraction"].to_numpy(), table["z_mean"].to_numpy()
     spread = table["z_sd"].to_numpy()
     label = "one quantity: mean error, and its standard deviation"
@@ -115,8 +114,7 @@ def plot_recovery(table: pd.DataFrame, *, title: str = "") -> Axes:
         axis.axhline(limit, color=INK, lw=1, ls=style)
     axis.set_xlabel("Contraction: share of the prior variance that the answers take away")
     axis.set_ylabel("Error (posterior sd)")
-    _legend_below(axis)
-    _set_title(axis, title)
+    finish(axis, title)
     return axis
 
 
@@ -148,7 +146,7 @@ def plot_model_coverage(
     flat = table.reset_index()
     quantities, sizes = list(flat["quantity"].unique()), sorted(flat["n"].unique())
     chosen = list(methods or flat["method"].unique())
-    axes = _panels(len(quantities), len(quantities))
+    axes = panel_axes(len(quantities), len(quantities))
     for axis, quantity in zip(axes, quantities, strict=True):
         for place, method in enumerate(chosen):
             shift = SPREAD * (place - (len(chosen) - 1) / 2)
@@ -157,9 +155,7 @@ def plot_model_coverage(
         axis.axhline(100 * level, color=SECOND, lw=1, ls="--", label="promised")
         axis.set_xticks(range(len(sizes)), [f"{n:,}" for n in sizes])
         axis.set(title=quantity)
-    _label_panels(axes, len(axes), "Answers", "Coverage (%)")
-    _legend_below(axes[0])
-    _set_title(axes[0], title)
+    finish_panels(axes, len(axes), "Answers", "Coverage (%)", title=title)
     return axes
 
 

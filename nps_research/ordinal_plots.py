@@ -10,11 +10,12 @@ from nps_research.plots import (
     ACCENT,
     INK,
     SECOND,
-    _label_panels,
-    _legend_below,
-    _panels,
-    _set_title,
+    WALD_95,
+    finish,
+    finish_panels,
+    panel_axes,
     plot_nps,
+    with_size,
 )
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nps_research.ordinal.loo import LooResult
-
-# Half of a 95 % interval of a normal estimate, in standard errors.
-WALD_95 = 1.96
 
 
 def plot_parallelism(table: pd.DataFrame, *, title: str = "", columns: int = 2) -> NDArray[Any]:
@@ -55,7 +53,7 @@ def plot_parallelism(table: pd.DataFrame, *, title: str = "", columns: int = 2) 
     ['6|7', '8|9']
     """
     terms = dict(list(table.groupby("term", sort=False)))
-    axes = _panels(len(terms), columns)
+    axes = panel_axes(len(terms), columns)
     cuts = {cut: place for place, cut in enumerate(table["cut"].unique())}
     for axis, (term, rows) in zip(axes, terms.items(), strict=True):
         _shared_estimate(axis, rows)
@@ -64,11 +62,10 @@ def plot_parallelism(table: pd.DataFrame, *, title: str = "", columns: int = 2) 
         style = {"fmt": "o", "color": ACCENT, "label": "cut by itself, 95 % Wald interval"}
         places = finite["cut"].map(cuts).to_numpy()
         axis.errorbar(places, finite["estimate"].to_numpy(), yerr=error.to_numpy(), **style)
-        axis.set(title=_with_size(str(term), table.attrs.get("n")), xlim=(-0.5, len(cuts) - 0.5))
+        name = with_size(str(term), table.attrs["n"]) if "n" in table.attrs else str(term)
+        axis.set(title=name, xlim=(-0.5, len(cuts) - 0.5))
         axis.set_xticks(list(cuts.values()), list(cuts))
-    _label_panels(axes, columns, "Cut", "Coefficient (latent scale)")
-    _legend_below(axes[0])
-    _set_title(axes[0], title)
+    finish_panels(axes, columns, "Cut", "Coefficient (latent scale)", title=title)
     return axes
 
 
@@ -106,7 +103,7 @@ def plot_calibration(table: pd.DataFrame, *, title: str = "", columns: int = 2) 
     'Above cut 6|7 (n = 100)'
     """
     cuts = dict(list(table.groupby("cut", sort=False)))
-    axes = _panels(len(cuts), columns)
+    axes = panel_axes(len(cuts), columns)
     for axis, (cut, rows) in zip(axes, cuts.items(), strict=True):
         x, share = 100 * rows["predicted"], rows["n"] / rows["n"].max()
         band = (100 * rows["lower"], 100 * rows["upper"])
@@ -115,10 +112,8 @@ def plot_calibration(table: pd.DataFrame, *, title: str = "", columns: int = 2) 
         axis.plot(x, 100 * rows["calibrated"], color=ACCENT, label="isotonic regression")
         dots = {"s": 60 * share, "color": SECOND, "alpha": 0.7, "label": "cells (area: answers)"}
         axis.scatter(x, 100 * rows["observed"], **dots)
-        axis.set(title=_with_size(f"Above cut {cut!s}", int(rows["n"].sum())))
-    _label_panels(axes, columns, "Predicted (%)", "Observed (%)")
-    _legend_below(axes[0])
-    _set_title(axes[0], title)
+        axis.set(title=with_size(f"Above cut {cut!s}", int(rows["n"].sum())))
+    finish_panels(axes, columns, "Predicted (%)", "Observed (%)", title=title)
     return axes
 
 
@@ -163,7 +158,7 @@ def plot_loo_k(result: LooResult, *, title: str = "") -> Axes:
     -------
     matplotlib.axes.Axes
     """
-    axis: Axes = _panels(1, 1)[0]
+    axis: Axes = panel_axes(1, 1)[0]
     table = result.pointwise
     good = table["pareto_k"] <= result.threshold
     kinds = {"reliable": (good, ACCENT, "o"), "not reliable": (~good, SECOND, "X")}
@@ -174,11 +169,6 @@ def plot_loo_k(result: LooResult, *, title: str = "") -> Axes:
         axis.scatter(middle, part["pareto_k"], color=colour, marker=marker, alpha=0.6, label=label)
     axis.axhline(result.threshold, color=INK, lw=1, ls="--", label="largest reliable")
     axis.set(xlabel="Score", ylabel="Pareto k", xticks=result.design.rating_scale.scores)
-    axis.set_title(_with_size("One mark a cell and answer", result.n))
-    _legend_below(axis)
-    _set_title(axis, title)
+    axis.set_title(with_size("One mark a cell and answer", result.n))
+    finish(axis, title)
     return axis
-
-
-def _with_size(name: str, n: int | None) -> str:
-    return name if n is None else f"{name} (n = {n:,})"

@@ -41,6 +41,8 @@ COVERAGE_COLOURS = {
     "dirichlet": "#CC79A7",
 }
 PANEL_WIDTH, PANEL_HEIGHT = 4.6, 3.2
+# Half of a 95 % interval of a normal estimate, in standard errors.
+WALD_95 = 1.96
 
 
 def use_style() -> None:
@@ -101,14 +103,12 @@ def plot_scores(
     table = as_counts(counts, scale, by=[by] if by else [])
     refuse_intervals(table)
     panels = _score_shares(table, by, scale)
-    axes = _panels(len(panels), columns)
+    axes = panel_axes(len(panels), columns)
     for axis, (name, (shares, n)) in zip(axes, panels.items(), strict=True):
         colours = [GROUP_COLOURS[group] for group in scale.groups]
         axis.bar(scale.scores, 100 * shares, color=colours, width=0.85)
-        axis.set(title=f"{name} (n = {n:,})", xticks=scale.scores)
-    _label_panels(axes, columns, "Score", "Answers (%)")
-    _group_legend(axes, scale)
-    _set_title(axes[0], title)
+        axis.set(title=with_size(name, n), xticks=scale.scores)
+    finish_panels(axes, columns, "Score", "Answers (%)", title=title, handles=_groups(scale))
     return axes
 
 
@@ -152,7 +152,7 @@ def plot_nps(
     """
     metric = str(table.columns[0])
     fresh = axis is None
-    axis = axis or _panels(1, 1, height=0.9 + 0.42 * len(table))[0]
+    axis = axis or panel_axes(1, 1, height=0.9 + 0.42 * len(table))[0]
     rows = np.arange(len(table)) + offset
     kind = label or str(table.attrs.get("interval", ""))
     axis.hlines(rows, table["lower"], table["upper"], color=colour, lw=2)
@@ -161,8 +161,7 @@ def plot_nps(
         axis.set_yticks(np.arange(len(table)), _group_names(table))
         axis.set_ylim(len(table) - 0.5, -0.5)
         axis.set_xlabel(_axis_label(metric))
-    _legend_below(axis)
-    _set_title(axis, title)
+    finish(axis, title)
     return axis
 
 
@@ -197,7 +196,7 @@ def plot_nps_posterior(
     stacked = draws.stack(sample=("chain", "draw"))
     names = [str(name) for name in stacked[groups[0]].values] if groups else ["all"]
     samples = np.atleast_2d(stacked.transpose(*groups, "sample").to_numpy())
-    axis: Axes = _panels(1, 1, height=1.1 + 0.65 * len(names))[0]
+    axis: Axes = panel_axes(1, 1, height=1.1 + 0.65 * len(names))[0]
     for row, sample in enumerate(samples):
         label = f"{kind}, {100 * mass:.0f} % interval" if row == 0 else None
         _ridge(axis, row, sample, mass, label)
@@ -207,8 +206,7 @@ def plot_nps_posterior(
     axis.set_yticks(np.arange(len(names)), names)
     axis.set_ylim(len(names) - 0.5, -0.95)
     axis.set_xlabel(_axis_label(str(draws.name)))
-    _legend_below(axis)
-    _set_title(axis, title)
+    finish(axis, title)
     return axis
 
 
@@ -244,19 +242,17 @@ def plot_posterior_predictive(
         The axes, one a group.
     """
     panels = _replicated_shares(fit, by, random_seed, mass)
-    axes = _panels(len(panels), columns)
+    axes = panel_axes(len(panels), columns)
     scale = fit.design.rating_scale
     colours = [GROUP_COLOURS[group] for group in scale.groups]
     for axis, (name, (bars, low, mid, high)) in zip(axes, panels.items(), strict=True):
         axis.bar(scale.scores, bars, color=colours, width=0.85, alpha=0.55)
         axis.errorbar(scale.scores, mid, yerr=[mid - low, high - mid], fmt="o", color=INK, ms=4)
         axis.set(title=name, xticks=scale.scores)
-    _label_panels(axes, columns, "Score", "Answers (%)")
     label = f"replicated: median and {100 * mass:.0f} % interval"
     point = Line2D([], [], marker="o", ls="-", color=INK, ms=4, label=label)
     bar = Patch(color=GROUP_COLOURS["passives"], label="observed")
-    _legend_below(axes[0], [bar, point])
-    _set_title(axes[0], title)
+    finish_panels(axes, columns, "Score", "Answers (%)", title=title, handles=[bar, point])
     return axes
 
 
@@ -275,7 +271,7 @@ def plot_coverage(tables: Mapping[str, pd.DataFrame], *, title: str = "") -> NDA
     numpy.ndarray
         The axes, one a population.
     """
-    axes = _panels(len(tables), len(tables))
+    axes = panel_axes(len(tables), len(tables))
     markers = dict(zip(COVERAGE_COLOURS, "os^D", strict=True))
     for axis, (name, table) in zip(axes, tables.items(), strict=True):
         for method in table.index.unique("method"):
@@ -284,10 +280,88 @@ def plot_coverage(tables: Mapping[str, pd.DataFrame], *, title: str = "") -> NDA
             axis.plot(line.index, line, ls="", label=method.replace("_", " "), **style)
         axis.axhline(95, color=INK, lw=1, ls="--", label="promised")
         axis.set(title=name)
-    _label_panels(axes, len(tables), "Answers", "Coverage (%)")
-    _legend_below(axes[0])
-    _set_title(axes[0], title)
+    finish_panels(axes, len(tables), "Answers", "Coverage (%)", title=title)
     return axes
+
+
+def panel_axes(number: int, columns: int, height: float = PANEL_HEIGHT) -> NDArray[Any]:
+    """Return the axes of a new figure in a grid, without empty ones, all on one vertical scale.
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    columns : int
+        Panels in a row.
+    height : float
+        Height of a panel in inches.
+    """
+    columns = min(columns, number)
+    rows = -(-number // columns)
+    width = PANEL_WIDTH * columns if columns > 1 else 1.5 * PANEL_WIDTH
+    _, grid = plt.subplots(
+        rows, columns, figsize=(width, height * rows), squeeze=False, sharey=number > 1
+    )
+    axes = grid.ravel()
+    for spare in axes[number:]:
+        spare.remove()
+    return np.asarray(axes[:number])
+
+
+def finish_panels(
+    axes: NDArray[Any],
+    columns: int,
+    x: str,
+    y: str,
+    *,
+    title: str,
+    handles: Sequence[Artist] | None = None,
+) -> None:
+    """Label the left and lower panels of a grid, and finish its figure.
+
+    Parameters
+    ----------
+    axes : numpy.ndarray
+        From `panel_axes`.
+    columns : int
+        Panels in a row.
+    x, y : str
+        Labels of the axes.
+    title, handles
+        As in `finish`.
+    """
+    for position, axis in enumerate(axes):
+        if position % columns == 0:
+            axis.set_ylabel(y)
+        if position + columns >= len(axes):
+            axis.set_xlabel(x)
+    finish(axes[0], title, handles)
+
+
+def finish(axis: Axes, title: str, handles: Sequence[Artist] | None = None) -> None:
+    """Put one legend below the figure, in place of an earlier one, and the title above it.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+        Its labels make the legend, without `handles`.
+    title : str
+        Title of the figure, empty for none.
+    handles : sequence of matplotlib.artist.Artist, optional
+        Entries of the legend.
+    """
+    figure = cast("Figure", axis.figure)
+    for earlier in figure.legends:
+        earlier.remove()
+    shown = handles or axis.get_legend_handles_labels()[0]
+    figure.legend(handles=shown, loc="outside lower center", ncols=5, fontsize="small")
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize="medium")
+
+
+def with_size(name: str, n: float) -> str:
+    """Return a name with its number of answers, as panels and rows show it."""
+    return f"{name} (n = {n:,.0f})"
 
 
 def _replicated_shares(
@@ -301,7 +375,7 @@ def _replicated_shares(
     for position, group in enumerate(observed[by].values if by else ["all answers"]):
         rows = [(part.isel({by: position}) if by else part).to_numpy() for part in parts]
         n = rows[0].sum()
-        panels[f"{group} (n = {n:,.0f})"] = [100 / n * row for row in rows]
+        panels[with_size(str(group), n)] = [100 / n * row for row in rows]
     return panels
 
 
@@ -317,51 +391,14 @@ def _score_shares(
     return panels
 
 
-def _panels(number: int, columns: int, height: float = PANEL_HEIGHT) -> NDArray[Any]:
-    """Return `number` axes in a grid, without empty ones, all on one vertical scale."""
-    columns = min(columns, number)
-    rows = -(-number // columns)
-    width = PANEL_WIDTH * columns if columns > 1 else 1.5 * PANEL_WIDTH
-    _, grid = plt.subplots(
-        rows, columns, figsize=(width, height * rows), squeeze=False, sharey=number > 1
-    )
-    axes = grid.ravel()
-    for spare in axes[number:]:
-        spare.remove()
-    return np.asarray(axes[:number])
-
-
-def _label_panels(axes: NDArray[Any], columns: int, x: str, y: str) -> None:
-    for position, axis in enumerate(axes):
-        if position % columns == 0:
-            axis.set_ylabel(y)
-        if position + columns >= len(axes):
-            axis.set_xlabel(x)
-
-
-def _group_legend(axes: NDArray[Any], scale: RatingScale) -> None:
+def _groups(scale: RatingScale) -> list[Artist]:
+    """Return one entry of a legend for each group that the scale has."""
     spans = {group: scale.scores[scale.groups == group] for group in GROUPS}
-    handles = [
+    return [
         Patch(color=GROUP_COLOURS[group], label=f"{group} {span[0]}-{span[-1]}")
         for group, span in spans.items()
         if len(span)
     ]
-    _legend_below(axes[0], handles)
-
-
-def _legend_below(axis: Axes, handles: Sequence[Artist] | None = None) -> None:
-    """Put one legend below the figure, in place of an earlier one."""
-    figure = cast("Figure", axis.figure)
-    for earlier in figure.legends:
-        earlier.remove()
-    shown = handles or axis.get_legend_handles_labels()[0]
-    figure.legend(handles=shown, loc="outside lower center", ncols=5, fontsize="small")
-
-
-def _set_title(axis: Axes, title: str) -> None:
-    if title:
-        figure = cast("Figure", axis.figure)
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize="medium")
 
 
 def _ridge(
@@ -380,7 +417,7 @@ def _group_names(table: pd.DataFrame) -> list[str]:
     names = [", ".join(map(str, np.atleast_1d(np.array(row, dtype=object)))) for row in table.index]
     if "n" not in table:
         return names
-    return [f"{name} (n = {n:,.0f})" for name, n in zip(names, table["n"], strict=True)]
+    return [with_size(name, n) for name, n in zip(names, table["n"], strict=True)]
 
 
 def _axis_label(metric: str) -> str:

@@ -44,9 +44,9 @@ class Execution:
     error: str = ""
 
 
-def notebooks(root: Path = ROOT) -> list[Path]:
+def notebooks() -> list[Path]:
     """Return the notebooks in reading order."""
-    return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def run_all(

@@ -54,12 +54,13 @@ def uniformity_p(counts: ArrayLike) -> float:
     0.0007
     """
     observed = np.asarray(counts, dtype=np.int64)
-    if len(observed) < 2 or not observed.sum():
+    n = int(observed.sum())
+    if len(observed) < 2 or not n:
         raise ValueError(
             f"a test of uniformity needs two values or more, and counts of them; found "
-            f"{observed.sum()} counted among {len(observed)} values."
+            f"{n} counted among {len(observed)} values."
         )
-    n, tails = int(observed.sum()), _tails(int(observed.sum()), len(observed))
+    tails = _tails(n, len(observed))
     below = np.cumsum(observed)[:-1]
     least_likely = tails[np.arange(len(below)), below].min()
     return float(np.clip(1.0 - _chance_inside(tails > least_likely * (1.0 + ROUNDING), n), 0, 1))

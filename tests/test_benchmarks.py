@@ -12,7 +12,7 @@ from ordinal_regression import CASES
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
-STORED = ROOT / "data" / "benchmarks.json"
+STORED = json.loads((ROOT / "data" / "benchmarks.json").read_text())
 RUNS = [
     {"seconds": {"import": 9.0, "sample": 1.0}, "versions": {}, "ess_bulk_min": 900.0},
     {"seconds": {"import": 9.0, "sample": 3.0}, "versions": {}, "ess_bulk_min": 300.0},
@@ -91,31 +91,24 @@ def test_bambi_has_the_versions_of_this_package_except_formulae():
     assert "://" not in locks[1].read_text()
 
 
-def stored_rows():
-    return json.loads(STORED.read_text())["rows"] if STORED.exists() else []
-
-
 # Cases that take many minutes and have no recorded figures yet; benchmarks/README.md says so.
 NOT_RECORDED = {"200 agents", "continuous"}
 
 
 def test_stored_results_cover_every_case_and_route():
-    if not STORED.exists():
-        pytest.skip("no benchmark has been run")
-    content = json.loads(STORED.read_text())
-    assert set(content["setting"]) == {"date", "processor", "cores", "versions"}
+    assert set(STORED["setting"]) == {"date", "processor", "cores", "versions"}
     routes = {
         (name, route.name)
         for name, case in CASES.items()
         for route in case.routes
         if name not in NOT_RECORDED
     }
-    assert {(row["case"], row["route"]) for row in content["rows"]} == routes
+    assert {(row["case"], row["route"]) for row in STORED["rows"]} == routes
 
 
-@pytest.mark.parametrize("row", stored_rows(), ids=lambda row: f"{row['case']}, {row['route']}")
+@pytest.mark.parametrize("row", STORED["rows"], ids=lambda row: f"{row['case']}, {row['route']}")
 def test_stored_figures_fit_together(row):
-    ours = {each["case"]: each for each in stored_rows() if each["route"] == results.OURS}
+    ours = {each["case"]: each for each in STORED["rows"] if each["route"] == results.OURS}
     if row["case"] == "gradient":
         assert row["gradient_microseconds"] > 0
         return

@@ -2,25 +2,15 @@
 
 from types import SimpleNamespace
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from nps_research import ordinal_plots, plots
+from nps_research import ordinal_plots
 from nps_research.ordinal.loo import LooResult
 from nps_research.scale import RatingScale
 
-mpl.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def fresh_figures():
-    with mpl.rc_context():
-        plots.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("fresh_figures")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Figures show the numbers they are given: read back from the axes, not looked at."""
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,15 +9,7 @@ import xarray as xr
 import nps_research as npsr
 from nps_research import plots
 
-mpl.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def fresh_figures():
-    with mpl.rc_context():
-        plots.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("fresh_figures")
 
 
 @pytest.fixture(scope="module")

@@ -76,10 +76,10 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Add the time of the block to a stage."""
+        """Keep the time of the block as that of a stage."""
         start = time.perf_counter()
         yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+        self.seconds[stage] = time.perf_counter() - start
 
 
 def posterior_result(summary: pd.DataFrame, term: str) -> dict[str, float]:

@@ -55,7 +55,8 @@ def build(task: Task, rows: Any) -> pm.Model:
 
     design = design_matrices(task.formula, rows).common
     table = design.as_dataframe().drop(columns="Intercept")
-    predictors, means = table.to_numpy() - table.to_numpy().mean(axis=0), table.to_numpy().mean(0)
+    means = table.to_numpy().mean(axis=0)
+    predictors = table.to_numpy() - means
     cuts = task.scores - 1
     with pm.Model(coords={"term": list(table.columns)}) as model:
         coefficients = pm.Normal("coefficients", 0.0, task.coefficient_sd, dims="term")
