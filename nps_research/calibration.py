@@ -21,6 +21,7 @@ from scipy import special
 from nps_research.calibration_results import SbcResult
 from nps_research.ordinal.compilation import FOLDER
 from nps_research.ordinal.draws import ScoreDraws
+from nps_research.ordinal.labels import reported_variables
 from nps_research.ordinal.leaving_out import answers_given, log_likelihoods
 from nps_research.replication import replicated
 from nps_research.session import session_information
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     type Array = NDArray[np.float64]
     type Columns = str | Sequence[str] | None
 
-# The sampler's own coordinates, and shares of an average respondent: cutpoints say the same.
-NOT_REPORTED = ("sticks", "raw_", "log_widths", "cutpoint_centre", "shares")
 FAILURES = (ArithmeticError, RuntimeError, ValueError)
 
 
@@ -92,20 +91,17 @@ class _Task:
             "by": self.by,
             "sampling": asdict(self.sampling),
             "random_seed": self.random_seed,
-            "machine_code": FOLDER.name,
-            "versions": session_information()["version"].to_dict(),
+            **code_identity(),
         }
 
     def fit(self, posterior: Posterior, random_seed: int) -> xr.DataTree:
         """Return one chain of draws, made as `OrdinalModel.fit` makes them."""
-        return self.fitted._idata(
+        return self.fitted.sampled(
             posterior,
             draws=self.sampling.draws * self.sampling.thin,
             tune=self.sampling.tune,
             chains=1,
             random_seed=random_seed,
-            target_accept=self.fitted._target_accept,
-            progressbar=False,
             method=self.sampling.method,
         )
 
@@ -154,8 +150,7 @@ def sbc(
     Raises
     ------
     ValueError
-        If a prior is flat, no replicate can be fitted, or the folder holds replicates of something
-        else.
+        If a prior is flat, or the folder holds replicates of something else.
 
     Notes
     -----
@@ -183,6 +178,11 @@ def sbc(
         folder=folder,
     )
     return SbcResult(task.quantities, sampling.draws, **results)
+
+
+def code_identity() -> dict[str, Any]:
+    """Return the code that replicates depend on, for `nps_research.replication.replicated`."""
+    return {"machine_code": FOLDER.name, "versions": session_information()["version"].to_dict()}
 
 
 def simulated(posterior: Posterior, truth: xr.Dataset, generator: np.random.Generator) -> Design:
@@ -293,11 +293,7 @@ def _values(draws: ScoreDraws, by: Columns) -> Array:
 
 
 def _quantities(draws: ScoreDraws, by: Columns) -> Iterator[tuple[str, Array]]:
-    reported = [
-        array
-        for name, array in draws.parameters.data_vars.items()
-        if not str(name).startswith(NOT_REPORTED)
-    ]
+    reported = [draws.parameters[name] for name in reported_variables(draws.parameters)]
     followed = [draws.nps(), draws.mean_score(), *([draws.nps(by)] if by else [])]
     for array in [*reported, *followed]:
         yield from _scalars(array)

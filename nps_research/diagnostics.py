@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Localization: An Improved R-hat for Assessing Convergence of MCMC".
 MAX_R_HAT = 1.01
 MIN_ESS = 400
+# Vehtari, Simpson, Gelman, Yao and Gabry 2024, "Pareto Smoothed Importance Sampling": beyond this
+# no number of draws that is practical makes the estimate reliable; fewer draws need a smaller k.
 MAX_PARETO_K = 0.7
 INTERVAL_KIND, INTERVAL_MASS = "equal-tailed credible interval", 0.95
 

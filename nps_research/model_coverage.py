@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from nps_research.calibration import code_identity
 from nps_research.diagnostics import MAX_PARETO_K, interval_table
 from nps_research.differences import nps_difference
 from nps_research.intervals import interval
-from nps_research.ordinal.compilation import FOLDER
 from nps_research.ordinal.draws import ScoreDraws
 from nps_research.ordinal.effects import differences
 from nps_research.ordinal.families import Family
@@ -25,7 +25,6 @@ from nps_research.ordinal.model import METHODS, OrdinalModel
 from nps_research.ordinal.priors import Priors
 from nps_research.replication import replicated
 from nps_research.scale import RatingScale
-from nps_research.session import session_information
 
 if TYPE_CHECKING:
     import os
@@ -218,8 +217,7 @@ class _Task:
             "n": self.n,
             "settings": asdict(self.settings),
             "random_seed": self.random_seed,
-            "machine_code": FOLDER.name,
-            "versions": session_information()["version"].to_dict(),
+            **code_identity(),
         }
 
     @cached_property
@@ -240,16 +238,13 @@ class _Task:
 
     def _fitted(self, counts: Array, method: str, random_seed: int) -> tuple[Array, bool]:
         """Return limits, shape (2, quantities), and whether the draws failed their checks."""
-        model = self.model
-        posterior = model.posterior.with_answers(counts, np.zeros(0))
-        tree = model._idata(
+        posterior = self.model.posterior.with_answers(counts, np.zeros(0))
+        tree = self.model.sampled(
             posterior,
             draws=self.settings.draws,
             tune=self.settings.tune,
             chains=1,
             random_seed=random_seed,
-            target_accept=model._target_accept,
-            progressbar=False,
             method=method,
         )
         drawn = ScoreDraws(tree["posterior"].to_dataset(), posterior.design, posterior.family)

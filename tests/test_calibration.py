@@ -3,8 +3,6 @@
 import itertools
 from math import factorial
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,8 +16,6 @@ from nps_research.calibration_results import SbcResult
 from nps_research.model_coverage import TwoGroups, one_group_coverage, two_group_coverage
 from nps_research.replication import BATCH, replicated
 from nps_research.uniformity import holm, uniformity_band, uniformity_p
-
-mpl.use("Agg")
 
 J_SHAPED = np.array([12, 2, 2, 2, 2, 6, 4, 7, 12, 13, 38]) / 100
 # Short runs: enough to find gross errors; the recorded run has ten times as many replicates.
@@ -176,7 +172,7 @@ class TestCalibration:
         def fail(*_, **__):
             raise RuntimeError("no starting point")
 
-        monkeypatch.setattr(npsr.OrdinalModel, "_idata", fail)
+        monkeypatch.setattr(npsr.OrdinalModel, "sampled", fail)
         result = sbc(three, 2, random_seed=1)
         assert (result.n, result.n_failed) == (0, 2)
         assert result.failure[0] == "RuntimeError: no starting point"
@@ -251,12 +247,8 @@ class TestCoverage:
             one_group_coverage(shares, [10], random_seed=1)
 
 
+@pytest.mark.usefixtures("fresh_figures")
 class TestFigures:
-    @pytest.fixture(autouse=True)
-    def closed(self):
-        yield
-        plt.close("all")
-
     def test_ranks_start_and_end_as_expected(self):
         axis = calibration_plots.plot_ranks(pd.DataFrame([[30, 10]], index=["nps"]))[0]
         np.testing.assert_allclose(axis.lines[0].get_ydata(), [0, 0.25, 0])

@@ -17,7 +17,7 @@ STICKS, WIDTHS = range(2)
 # Priors of the average respondent's cutpoints.
 DIRICHLET, NORMAL, STUDENT_T = range(3)
 # Positions in Arrays.options.
-FAMILY, LINK, STRUCTURE, PRIOR, CUTPOINT_PRIOR, HURDLE = range(6)
+FAMILY, LINK, STRUCTURE, PRIOR, CUTPOINT_PRIOR = range(5)
 # Positions in Arrays.starts: the first coordinate of every block of the free vector.
 (
     CUTPOINTS,
@@ -90,8 +90,7 @@ class Arrays(NamedTuple):
     dirichlet : numpy.ndarray, shape (categories,)
         Concentration of the average respondent's shares.
     cutpoint_prior : numpy.ndarray, shape (3,)
-        Degrees of freedom, mean and standard deviation of the cutpoints' other priors; for widths
-        the standard deviation of the centre, mean and standard deviation of log widths.
+        Degrees of freedom, mean and standard deviation of the cutpoints' other priors.
     prior_means, prior_sds : numpy.ndarray, shape (END,)
         Normal priors of all coefficients (infinite for a flat one), at their coordinates.
     scale_positions : numpy.ndarray of int64, shape (standard deviations,)
@@ -143,6 +142,17 @@ class Arrays(NamedTuple):
     scale_priors: Array
     log_constant: Array
     units: Array
+
+
+def sums_above(values: Array) -> Array:
+    """Return the sum of what follows every value but the last, shape (n - 1,).
+
+    Examples
+    --------
+    >>> sums_above(np.array([1.0, 2.0, 4.0]))
+    array([6., 4.])
+    """
+    return np.cumsum(values[::-1])[::-1][1:]
 
 
 def block_basis(arrays: Arrays, block: int) -> Array:

@@ -12,23 +12,27 @@ from nps_research.ordinal.arrays import (
     COEFFICIENTS,
     CUT_SPECIFIC,
     CUTPOINT_GROUPS,
+    CUTPOINT_PRIOR,
     DIRICHLET,
     END,
     GROUPS,
     NORMAL,
+    PRIOR,
     SCALE,
     STEPS,
     STICKS,
+    STRUCTURE,
     STUDENT_T,
     WIDTHS,
     Arrays,
+    sums_above,
 )
 from nps_research.ordinal.links import LOG_2PI
 from nps_research.ordinal.priors import Normal, StudentT
 from nps_research.ordinal.structures import FLEXIBLE, structure_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
     Integers = NDArray[np.int64]
+
+CUTPOINT_PRIORS = {type(None): DIRICHLET, Normal: NORMAL, StudentT: STUDENT_T}
 
 
 def posterior_arrays(
@@ -62,54 +68,48 @@ def posterior_arrays(
     numbers : PriorNumbers
         Priors.
     geometries : sequence of GroupGeometry
-        One a group-level term.
+        One a block of effects.
 
     Returns
     -------
     Arrays
     """
-    coordinates = STICKS if structure == FLEXIBLE else WIDTHS
-    matrix = _structure_matrix(structure, design.counts.shape[1] - 1)
-    starts = _starts(design, coordinates, matrix)
-    return Arrays(
-        options=_options(design, family, coordinates, numbers),
-        starts=starts,
-        structure=matrix,
-        **_answers(design),
-        **_predictors(design),
-        **_monotonic(design.cells),
-        **_groups(design.cells, geometries, starts),
-        warp=_warp(design, numbers, coordinates),
-        **_hurdle(design.cells),
-        **_priors(numbers, design, starts, coordinates, ordered=family.name == "cumulative"),
+    arrays = likelihood_arrays(design, family, structure, geometries)
+    options = arrays.options.copy()
+    options[PRIOR], options[CUTPOINT_PRIOR] = 1, CUTPOINT_PRIORS[type(numbers.cutpoints)]
+    pseudo = np.ones_like(numbers.dirichlet) if numbers.cutpoints else numbers.dirichlet
+    return arrays._replace(
+        options=options,
+        warp=_warp(design, pseudo, arrays.warp.shape[1], stretch=1.0),
+        **_priors(numbers, design, arrays, ordered=family.name == "cumulative"),
     )
 
 
-def likelihood_arrays(design: Design, family: Family, structure: str) -> Arrays:
-    """Return the arrays of a log-likelihood without group-level terms."""
+def likelihood_arrays(
+    design: Design, family: Family, structure: str, geometries: Sequence[GroupGeometry] = ()
+) -> Arrays:
+    """Return the arrays of a log-likelihood: as `posterior_arrays`, without priors."""
+    starts = _starts(design, structure)
     coordinates = STICKS if structure == FLEXIBLE else WIDTHS
-    matrix = _structure_matrix(structure, design.counts.shape[1] - 1)
-    starts = _starts(design, coordinates, matrix, grouped=False)
-    options = [family.code, family.link_code, coordinates, 0, 0, int(bool(design.hurdle_terms))]
-    free = starts[-1]
+    n_cutpoints = design.counts.shape[1] - 1
+    half = np.full(n_cutpoints + 1, 0.5)
+    n_sticks = n_cutpoints if coordinates == STICKS else 0
     return Arrays(
-        options=np.array(options),
+        options=np.array([family.code, family.link_code, coordinates, 0, 0]),
         starts=starts,
-        structure=matrix,
+        structure=_structure_matrix(structure, n_cutpoints),
+        warp=_warp(design, half, n_sticks, stretch=0.0),
         **_answers(design),
-        **_predictors(design),
+        **_predictors(design, starts),
         **_monotonic(design.cells),
-        **_no_groups(len(design.cells), starts),
-        warp=_no_warp(starts, coordinates),
+        **_groups(design.cells, geometries, starts),
         **_hurdle(design.cells),
         dirichlet=np.ones(1),
         cutpoint_prior=np.ones(3),
-        prior_means=np.zeros(free),
-        prior_sds=np.full(free, np.inf),
-        scale_positions=np.zeros(0, dtype=np.int64),
+        prior_means=np.zeros(starts[END]),
+        prior_sds=np.full(starts[END], np.inf),
         scale_priors=np.zeros(0),
         log_constant=np.zeros(1),
-        units=_units(design, starts),
     )
 
 
@@ -119,30 +119,26 @@ def _structure_matrix(structure: str, n_cutpoints: int) -> Array:
     return structure_matrix(structure, n_cutpoints)
 
 
-def _starts(
-    design: Design, coordinates: int, structure: Array, *, grouped: bool = True
-) -> Integers:
-    n_cutpoints, n_widths = structure.shape
-    cells = design.cells
-    group_sizes = [len(term.levels) + 1 for term in cells.group_terms] if grouped else []
+def coordinates_of_cutpoints(structure: str, n_cutpoints: int) -> int:
+    """Return the number of coordinates of cutpoints with a structure."""
+    if structure == FLEXIBLE:
+        return n_cutpoints
+    return 1 + int(structure_matrix(structure, n_cutpoints).shape[1])
+
+
+def _starts(design: Design, structure: str) -> Integers:
+    cells, n_cutpoints = design.cells, design.counts.shape[1] - 1
     sizes = [
-        n_widths + 1 if coordinates == WIDTHS else n_cutpoints,
+        coordinates_of_cutpoints(structure, n_cutpoints),
         len(design.terms),
         sum(term.steps - 1 for term in cells.monotonic),
         len(design.scale_terms),
         len(design.cut_terms),
-        sum(group_sizes),
+        sum(1 + len(term.levels) for term in cells.group_terms),
         1 + len(design.cutpoint_levels) * n_cutpoints if design.cutpoint_levels else 0,
         len(design.hurdle_terms),
     ]
     return np.array([0, *accumulate(sizes)])
-
-
-def _options(design: Design, family: Family, coordinates: int, numbers: PriorNumbers) -> Integers:
-    kinds = {type(None): DIRICHLET, Normal: NORMAL, StudentT: STUDENT_T}
-    prior = kinds[type(numbers.cutpoints)]
-    hurdle = int(bool(design.hurdle_terms))
-    return np.array([family.code, family.link_code, coordinates, 1, prior, hurdle])
 
 
 def _answers(design: Design) -> dict[str, Any]:
@@ -156,45 +152,35 @@ def _answers(design: Design) -> dict[str, Any]:
     return {"entries": np.ascontiguousarray(entries[order]), "entry_starts": starts}
 
 
-def _predictors(design: Design) -> dict[str, Any]:
+def _predictors(design: Design, starts: Integers) -> dict[str, Any]:
     cells = design.cells
+    columns = (cells.predictors, cells.scale_predictors, cells.cut_predictors)
+    location, scale, cut = (_deviations(each, cells.shares) for each in columns)
+    units = np.ones(starts[END])
+    units[starts[COEFFICIENTS] : starts[COEFFICIENTS + 1]] = 1.0 / location
+    units[starts[SCALE] : starts[SCALE + 1]] = 1.0 / scale
+    units[starts[CUT_SPECIFIC] : starts[CUT_SPECIFIC + 1]] = 1.0 / cut[design.cut_columns]
     group = cells.cutpoint_group
     return {
-        "predictors": _standardised(cells.predictors, cells.shares),
-        "offset": cells.offset - cells.shares @ cells.offset,
-        "scale_predictors": np.ascontiguousarray(
-            cells.scale_predictors / _deviations(cells.scale_predictors, cells.shares)
-        ),
-        "cut_predictors": _standardised(cells.cut_predictors, cells.shares),
+        "predictors": _centred(cells.predictors, cells.shares) / location,
+        "offset": _centred(cells.offset, cells.shares),
+        "scale_predictors": np.ascontiguousarray(cells.scale_predictors / scale),
+        "cut_predictors": _centred(cells.cut_predictors, cells.shares) / cut,
         "cut_columns": np.asarray(design.cut_columns, dtype=np.int64),
         "cut_loadings": np.ascontiguousarray(design.cut_loadings, dtype=float),
         "cutpoint_group": np.zeros(len(cells), dtype=np.int64) if group is None else group,
+        "units": units,
     }
 
 
-def _standardised(columns: Array, shares: Array) -> Array:
-    centred = columns - shares @ columns
-    return np.ascontiguousarray(centred / _deviations(columns, shares))
+def _centred(columns: Array, shares: Array) -> Array:
+    return np.ascontiguousarray(columns - shares @ columns)
 
 
 def _deviations(columns: Array, shares: Array) -> Array:
     """Return the standard deviations among respondents; 1 for a constant column."""
-    sd = np.sqrt(shares @ (columns - shares @ columns) ** 2)
+    sd = np.sqrt(shares @ _centred(columns, shares) ** 2)
     return np.where(sd > 0.0, sd, 1.0)
-
-
-def _units(design: Design, starts: Integers) -> Array:
-    """Return the unit of every coordinate."""
-    cells = design.cells
-    units = np.ones(starts[END])
-    cut = _deviations(cells.cut_predictors, cells.shares)[design.cut_columns]
-    for start, deviations in (
-        (COEFFICIENTS, _deviations(cells.predictors, cells.shares)),
-        (SCALE, _deviations(cells.scale_predictors, cells.shares)),
-        (CUT_SPECIFIC, cut),
-    ):
-        units[starts[start] : starts[start + 1]] = 1.0 / deviations
-    return units
 
 
 def _monotonic(cells: Cells) -> dict[str, Any]:
@@ -211,85 +197,65 @@ def _monotonic(cells: Cells) -> dict[str, Any]:
 
 
 def _groups(cells: Cells, geometries: Sequence[GroupGeometry], starts: Integers) -> dict[str, Any]:
-    if not geometries:
-        return _no_groups(len(cells), starts)
     terms, sizes = cells.group_terms, [len(each.pull) for each in geometries]
     block_starts = np.array([0, *accumulate(sizes)])
-    sds, coordinates = _block_positions(sizes, len(terms), starts)
     averages = np.zeros(block_starts[-1])
     for term, start in zip(terms, block_starts, strict=False):
         averages[start : start + len(term.levels)] = term.totals(cells.shares)
     # Unseen levels belong to cells without answers: any position will do.
     positions = [np.maximum(term.index, 0) for term in terms]
     index = [each + start for each, start in zip(positions, block_starts, strict=False)]
+    values, shape = [term.values for term in terms], (len(terms), len(cells))
+    nothing = np.zeros((starts[STEPS], 0))
     return {
-        "group_index": np.array(index, dtype=np.int64).reshape(len(terms), len(cells)),
-        "group_values": np.array([term.values for term in terms]).reshape(len(terms), len(cells)),
+        "group_index": np.array(index, dtype=np.int64).reshape(shape),
+        "group_values": np.array(values, dtype=float).reshape(shape),
         "block_starts": block_starts,
-        "block_sds": sds,
-        "block_coordinates": coordinates,
+        **_block_positions(np.array(sizes, dtype=np.int64), len(terms), starts),
         "group_averages": averages,
-        "information": np.concatenate([each.information for each in geometries]),
-        "pull": np.concatenate([each.pull for each in geometries]),
-        "projection": np.ascontiguousarray(np.hstack([each.projection for each in geometries])),
-        "basis": np.concatenate([each.basis.ravel() for each in geometries]),
+        "information": _joined(each.information for each in geometries),
+        "pull": _joined(each.pull for each in geometries),
+        "projection": np.hstack([nothing, *(each.projection for each in geometries)]),
+        "basis": _joined(each.basis.ravel() for each in geometries),
     }
 
 
-def _block_positions(sizes: list[int], n_terms: int, starts: Integers) -> tuple[Integers, Integers]:
-    """Return where blocks have their log standard deviation, and their first coordinate."""
-    sds, coordinates, at = [], [], int(starts[GROUPS])
-    for size in sizes[:n_terms]:
-        sds.append(at)
-        coordinates.append(at + 1)
-        at += size + 1
-    # Cutpoints by group share one standard deviation.
-    by_cut = sizes[n_terms:]
-    sds += [int(starts[CUTPOINT_GROUPS])] * len(by_cut)
-    firsts = accumulate(by_cut, initial=int(starts[CUTPOINT_GROUPS]) + 1)
-    coordinates += [first for first, _ in zip(firsts, by_cut, strict=False)]
-    return np.array(sds, dtype=np.int64), np.array(coordinates, dtype=np.int64)
+def _joined(vectors: Iterable[Array]) -> Array:
+    return np.concatenate([np.zeros(0), *vectors])
 
 
-def _no_groups(n_cells: int, starts: Integers) -> dict[str, Any]:
-    none = np.zeros(0, dtype=np.int64)
+def _block_positions(sizes: Integers, n_terms: int, starts: Integers) -> dict[str, Integers]:
+    """Return where blocks have their log standard deviation, and their first coordinate.
+
+    A group-level term has its own; the cuts of cutpoints by group share one.
+    """
+    own = starts[GROUPS] + _sums_before(1 + sizes[:n_terms])
+    by_cut = starts[CUTPOINT_GROUPS] + 1 + _sums_before(sizes[n_terms:])
+    shared = np.full(len(by_cut), starts[CUTPOINT_GROUPS])
+    sds = np.concatenate([own, shared])
     return {
-        "group_index": np.zeros((0, n_cells), dtype=np.int64),
-        "group_values": np.zeros((0, n_cells)),
-        "block_starts": np.zeros(1, dtype=np.int64),
-        "block_sds": none,
-        "block_coordinates": none,
-        "group_averages": np.zeros(0),
-        "information": np.zeros(0),
-        "pull": np.zeros(0),
-        "projection": np.zeros((starts[STEPS], 0)),
-        "basis": np.zeros(0),
+        "block_sds": sds,
+        "block_coordinates": np.concatenate([own + 1, by_cut]),
+        "scale_positions": np.unique(sds),
     }
 
 
-def coordinates_of_cutpoints(structure: str, n_cutpoints: int) -> int:
-    """Return the number of coordinates of cutpoints with a structure."""
-    if structure == FLEXIBLE:
-        return n_cutpoints
-    return 1 + int(structure_matrix(structure, n_cutpoints).shape[1])
+def _sums_before(sizes: Integers) -> Integers:
+    return np.cumsum(sizes) - sizes
 
 
-def _warp(design: Design, numbers: PriorNumbers, coordinates: int) -> Array:
-    """Return the warp that makes sticks about normal, given pooled answers and pseudo-answers."""
-    pseudo = numbers.dirichlet if numbers.cutpoints is None else np.ones_like(numbers.dirichlet)
-    if coordinates == WIDTHS:
-        return np.zeros((4, 0))
-    totals = design.counts.sum(axis=0) + pseudo
+def _warp(design: Design, pseudo_answers: Array, n_sticks: int, *, stretch: float) -> Array:
+    """Return the warp of sticks, around the log odds of pooled answers and pseudo-answers.
+
+    A stretch of 1 makes the sticks' coordinates about normal, and one of 0 keeps the sticks.
+    """
+    totals = design.counts.sum(axis=0) + pseudo_answers
     for (_, low, high), n in zip(design.censored, design.censored_n, strict=True):
         totals[low : high + 1] += n / (high - low + 1)
-    stop, above = totals[:-1], np.cumsum(totals[::-1])[::-1][1:]
+    stop, above = totals[:-1], sums_above(totals)
     centre, scale = np.log(stop / above), np.sqrt(1.0 / stop + 1.0 / above)
-    return np.stack([centre, scale, 0.5 / stop, 0.5 / above])
-
-
-def _no_warp(starts: Integers, coordinates: int) -> Array:
-    n = 0 if coordinates == WIDTHS else int(starts[COEFFICIENTS])
-    return np.stack([np.zeros(n), np.ones(n), np.zeros(n), np.zeros(n)])
+    warp = np.stack([centre, scale, 0.5 * stretch / stop, 0.5 * stretch / above])
+    return np.ascontiguousarray(warp[:, :n_sticks])
 
 
 def _hurdle(cells: Cells) -> dict[str, Any]:
@@ -301,40 +267,25 @@ def _hurdle(cells: Cells) -> dict[str, Any]:
 
 
 def _priors(
-    numbers: PriorNumbers, design: Design, starts: Integers, coordinates: int, *, ordered: bool
+    numbers: PriorNumbers, design: Design, arrays: Arrays, *, ordered: bool
 ) -> dict[str, Any]:
-    units = _units(design, starts)
-    means, sds = (each / units for each in _normal_priors(numbers, starts, coordinates))
+    coordinates = int(arrays.options[STRUCTURE])
+    means, sds = _normal_priors(numbers, arrays.starts, coordinates) / arrays.units
     prior = numbers.cutpoints
     cutpoints = [
         prior.df if isinstance(prior, StudentT) else np.inf,
         prior.mean if prior else 0.0,
         prior.sd if prior else 1.0,
     ]
+    by_group = [numbers.cutpoint_sd] if design.cutpoint_levels else []
+    constant = _log_constant(numbers, design, sds, coordinates, ordered=ordered)
     return {
         "dirichlet": numbers.dirichlet,
         "cutpoint_prior": np.array(cutpoints),
         "prior_means": means,
         "prior_sds": sds,
-        **_scales(numbers, design, starts),
-        "log_constant": np.array(
-            [_log_constant(numbers, design, sds, coordinates, ordered=ordered)]
-        ),
-        "units": units,
-    }
-
-
-def _scales(numbers: PriorNumbers, design: Design, starts: Integers) -> dict[str, Any]:
-    """Return where group-level standard deviations are, and the scales of their priors."""
-    sizes = [1 + len(term.levels) for term in design.cells.group_terms]
-    positions = [int(starts[GROUPS]) + each for each in accumulate(sizes, initial=0)][: len(sizes)]
-    scales = list(numbers.group_sd)
-    if design.cutpoint_levels:
-        positions.append(int(starts[CUTPOINT_GROUPS]))
-        scales.append(numbers.cutpoint_sd)
-    return {
-        "scale_positions": np.array(positions, dtype=np.int64),
-        "scale_priors": np.array(scales, dtype=float),
+        "scale_priors": np.array([*numbers.group_sd, *by_group], dtype=float),
+        "log_constant": np.array([constant]),
     }
 
 
@@ -378,9 +329,7 @@ def _half_normal_constant(scale: float) -> float:
     return float(np.log(2.0 / scale) - 0.5 * LOG_2PI)
 
 
-def _normal_priors(
-    numbers: PriorNumbers, starts: Integers, coordinates: int
-) -> tuple[Array, Array]:
+def _normal_priors(numbers: PriorNumbers, starts: Integers, coordinates: int) -> Array:
     """Return means and standard deviations of all coordinates: infinite where no normal holds."""
     sizes = np.diff(starts)
     flat = [np.stack([np.zeros(size), np.full(size, np.inf)]) for size in sizes]
@@ -394,11 +343,10 @@ def _normal_priors(
         flat[6],
         numbers.no_answer,
     ]
-    means, sds = np.concatenate(blocks, axis=1)
-    return means, sds
+    return np.concatenate(blocks, axis=1)
 
 
 def _width_priors(numbers: PriorNumbers, size: int) -> Array:
-    widths = np.full(size - 1, 1.0)
-    means = np.concatenate([[0.0], numbers.log_width_mean * widths])
-    return np.stack([means, np.concatenate([[numbers.centre_sd], numbers.log_width_sd * widths])])
+    centre = [[0.0], [numbers.centre_sd]]
+    width = [[numbers.log_width_mean], [numbers.log_width_sd]]
+    return np.hstack([centre, np.repeat(width, size - 1, axis=1)])

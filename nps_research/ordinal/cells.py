@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from nps_research.counts import group_rows
 from nps_research.survey_files import shown
 
 if TYPE_CHECKING:
@@ -191,9 +192,8 @@ def combine(columns: pd.DataFrame) -> tuple[pd.DataFrame, Integers]:
     """
     if columns.shape[1] == 0:
         return pd.DataFrame(index=range(1)), np.zeros(len(columns), dtype=np.int64)
-    grouped = columns.groupby(list(columns), observed=True, sort=True)
-    table = grouped.size().index.to_frame(index=False)
-    return table, np.asarray(grouped.ngroup(), dtype=np.int64)
+    groups, position = group_rows(columns, columns.columns.tolist())
+    return groups.to_frame(index=False), position
 
 
 def _refuse_missing(rows: pd.DataFrame, name: str) -> None:

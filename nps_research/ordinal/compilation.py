@@ -50,7 +50,6 @@ FOLDER = _machine_code_folder()
 @contextmanager
 def kept_machine_code() -> Iterator[None]:
     """Make numba keep what is declared inside in the folder of this version."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(FOLDER)
     try:

@@ -17,15 +17,15 @@ from nps_research.ordinal.arrays import (
     STEPS,
     STICKS,
     STRUCTURE,
-    block_basis,
+    sums_above,
 )
-from nps_research.ordinal.warp import warped_rows
+from nps_research.ordinal.parts import natural_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nps_research.ordinal.arrays import Arrays
-    from nps_research.ordinal.cells import GroupTerm, Monotonic
+    from nps_research.ordinal.cells import Monotonic
     from nps_research.ordinal.design import Design
     from nps_research.ordinal.families import Family
 
@@ -105,24 +105,18 @@ def parameters_at(free: Array, design: Design, family: Family, arrays: Arrays) -
         The variables of `parameter_dims` that the model has, shape (draws, ...). Cutpoints are
         those at predictors of zero, and coefficients are in units of their predictors.
     """
-    effects, groups = _effects(free, design, arrays)
-    free = _natural(free, effects, arrays)
-    blocks = dict(enumerate(np.split(free, arrays.starts[1:-1], axis=1)))
+    natural, effects, raw = natural_rows(np.ascontiguousarray(free), arrays)
+    blocks = dict(enumerate(np.split(natural, arrays.starts[1:-1], axis=1)))
     draws, centred = _own_cutpoints(blocks[CUTPOINTS], family, arrays)
-    draws |= groups | _coefficients(blocks, arrays) | _steps(blocks[STEPS], design)
+    draws |= _coefficients(blocks, arrays) | _steps(blocks[STEPS], design)
+    for block, term in enumerate(design.cells.group_terms):
+        own = slice(arrays.block_starts[block], arrays.block_starts[block + 1])
+        draws[f"sd_{term.label}"] = np.exp(natural[:, arrays.block_sds[block]])
+        draws |= {f"raw_{term.label}": raw[:, own], f"effect_{term.label}": effects[:, own]}
     average = _average_respondent(draws, design)
     if design.cutpoint_levels:
         draws |= _group_cutpoints(blocks, effects, design, family, average)
     return draws | {"cutpoints": centred + average}
-
-
-def _natural(free: Array, effects: Array, arrays: Arrays) -> Array:
-    """Return free vectors with sticks and coefficients in place of their coordinates."""
-    natural = free.copy()
-    n_sticks, n_moved = arrays.warp.shape[1], len(arrays.projection)
-    natural[:, :n_sticks] = warped_rows(np.ascontiguousarray(free[:, :n_sticks]), arrays.warp)
-    natural[:, :n_moved] -= effects @ arrays.projection.T
-    return natural
 
 
 def _own_cutpoints(own: Array, family: Family, arrays: Arrays) -> tuple[Draws, Array]:
@@ -170,25 +164,6 @@ def _steps(sticks: Array, design: Design) -> Draws:
     return draws
 
 
-def _effects(free: Array, design: Design, arrays: Arrays) -> tuple[Array, Draws]:
-    """Return the effects of all blocks (draws, effects), and the variables of group-level terms."""
-    effects = np.zeros((len(free), len(arrays.pull)))
-    draws: Draws = {}
-    terms = dict(enumerate(design.cells.group_terms))
-    for block, (log_sd, at) in enumerate(
-        zip(arrays.block_sds, arrays.block_coordinates, strict=True)
-    ):
-        own = slice(arrays.block_starts[block], arrays.block_starts[block + 1])
-        sd, coordinates = np.exp(free[:, log_sd]), free[:, at : at + own.stop - own.start]
-        shrunk = sd[:, None] ** 2 / (1.0 + arrays.information[own] * sd[:, None] ** 2)
-        raw = arrays.pull[own] * shrunk + np.sqrt(shrunk) * coordinates
-        effects[:, own] = raw @ block_basis(arrays, block).T
-        if block in terms:
-            label = terms[block].label
-            draws |= {f"sd_{label}": sd, f"raw_{label}": raw, f"effect_{label}": effects[:, own]}
-    return effects, draws
-
-
 def _average_respondent(draws: Draws, design: Design) -> Array:
     """Return how far the average respondent's cutpoints are moved, shape (draws, cutpoints)."""
     cells = design.cells
@@ -198,7 +173,7 @@ def _average_respondent(draws: Draws, design: Design) -> Array:
     for term in cells.monotonic:
         eta += draws["coefficients"][:, term.position] * _average_level(draws, term, cells.shares)
     for group in cells.group_terms:
-        eta += draws[f"effect_{group.label}"] @ _average_values(group, cells.shares)
+        eta += draws[f"effect_{group.label}"] @ group.totals(cells.shares)
     shift = np.zeros((len(eta), design.counts.shape[1] - 1))
     if design.cut_terms:
         average = (cells.shares @ cells.cut_predictors)[design.cut_columns]
@@ -208,12 +183,7 @@ def _average_respondent(draws: Draws, design: Design) -> Array:
 
 def _average_level(draws: Draws, term: Monotonic, shares: Array) -> Array:
     levels = np.bincount(term.codes, shares, minlength=term.steps + 1)
-    at_least = levels[::-1].cumsum()[::-1][1:]
-    return draws[step_name(term)] @ at_least
-
-
-def _average_values(group: GroupTerm, shares: Array) -> Array:
-    return group.totals(shares)
+    return draws[step_name(term)] @ sums_above(levels)
 
 
 def _group_cutpoints(

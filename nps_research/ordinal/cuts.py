@@ -13,13 +13,9 @@ from nps_research.survey_files import unknown_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from nps_research.ordinal.cells import Array, Integers
     from nps_research.ordinal.formulas import Formula
     from nps_research.scale import RatingScale
-
-    type Array = NDArray[np.float64]
-    type Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,6 @@ from nps_research.ordinal.arrays import (
     CUT_SPECIFIC,
     END,
     FAMILY,
-    HURDLE,
     LINK,
     NO_ANSWER,
     PRIOR,
@@ -75,15 +74,15 @@ def log_density(free: Array, gradient: Array, a: Arrays) -> float:
         -inf where the model gives a category a negative probability.
     """
     gradient[:] = 0.0
-    effects, coordinate_slopes = block_effects(free, a)
-    natural = natural_vector(free, effects, a)
-    parts, jacobians = parts_of(free, natural, effects, a)
+    effects, raw = block_effects(free, a)
+    natural, bends = natural_vector(free, effects, a)
+    parts, jacobians = parts_of(natural, effects, a)
     slopes = zeros_like(parts)
     value = _add_cells(natural, gradient, a, parts, slopes)
     if value == -math.inf:
         return value
-    if a.options[HURDLE]:
-        value += _add_hurdle(free, gradient, a)
+    if a.starts[END] > a.starts[NO_ANSWER]:
+        value += _add_hurdle(natural, gradient, a)
     if a.options[PRIOR]:
         value += add_priors(natural, gradient, a, parts.cutpoints[-1], slopes.cutpoints[-1])
     collect_cutpoints(gradient, a, jacobians, slopes)
@@ -91,45 +90,44 @@ def log_density(free: Array, gradient: Array, a: Arrays) -> float:
     collect_cut_shifts(gradient, a, slopes.shifts)
     if len(effects) > 0:
         slopes.effects[:] -= np.dot(a.projection.T, gradient[: len(a.projection)])
-        value += add_blocks(free, gradient, a, coordinate_slopes, slopes.effects)
-    return value + collect_warp(free, gradient, a)
+        value += add_blocks(free, gradient, a, raw, slopes.effects)
+    return value + collect_warp(gradient, bends)
 
 
 @compiled
-def cell_log_likelihoods(free: Array, shift: Array, a: Arrays) -> tuple[Array, Array]:
-    """Return the log-likelihood of every cell, with `shift` added to eta, and its slope by eta.
+def log_densities(free: Array, a: Arrays) -> Array:
+    """Return the log posterior densities of free vectors (draws, dimensions), shape (draws,)."""
+    values, gradient = np.empty(len(free)), np.empty(free.shape[1])
+    for draw in range(len(free)):
+        values[draw] = log_density(free[draw], gradient, a)
+    return values
+
+
+@compiled
+def cell_log_likelihoods(free: Array, a: Arrays) -> tuple[Array, Array]:
+    """Return the log-likelihood of every cell, and its slope by the cell's eta.
 
     Parameters
     ----------
     free : numpy.ndarray
         Shape (dimensions,).
-    shift : numpy.ndarray
-        Shape (cells,).
     a : Arrays
         The model.
     """
     effects, _ = block_effects(free, a)
-    natural = natural_vector(free, effects, a)
-    parts, _ = parts_of(free, natural, effects, a)
-    eta = _linear_predictor(natural[a.starts[COEFFICIENTS] : a.starts[STEPS]], a, parts) + shift
-    precision = _precision(free[a.starts[SCALE] : a.starts[CUT_SPECIFIC]], a)
-    values, by_eta, by_log_sd = np.zeros(len(eta)), np.zeros(len(eta)), np.zeros(len(eta))
-    _answers(a, eta, precision, parts, zeros_like(parts), values, by_eta, by_log_sd)
+    natural, _ = natural_vector(free, effects, a)
+    parts, _ = parts_of(natural, effects, a)
+    values, by_eta, _ = _cells(natural, a, parts, zeros_like(parts))
     return values, by_eta
 
 
 @inlined
 def _add_cells(natural: Array, gradient: Array, a: Arrays, parts: Parts, slopes: Parts) -> float:
     """Return the log-likelihood; add its slopes to the gradient and to `slopes`."""
-    coefficients = natural[a.starts[COEFFICIENTS] : a.starts[STEPS]]
-    scale = natural[a.starts[SCALE] : a.starts[CUT_SPECIFIC]]
-    eta = _linear_predictor(coefficients, a, parts)
-    precision = _precision(scale, a)
-    values, by_eta, by_log_sd = np.zeros(len(eta)), np.zeros(len(eta)), np.zeros(len(eta))
-    _answers(a, eta, precision, parts, slopes, values, by_eta, by_log_sd)
-    if len(coefficients) > 0:
+    values, by_eta, by_log_sd = _cells(natural, a, parts, slopes)
+    if a.predictors.shape[1] > 0:
         gradient[a.starts[COEFFICIENTS] : a.starts[STEPS]] += np.dot(a.predictors.T, by_eta)
-    if len(scale) > 0:
+    if a.scale_predictors.shape[1] > 0:
         gradient[a.starts[SCALE] : a.starts[CUT_SPECIFIC]] += np.dot(
             a.scale_predictors.T, by_log_sd
         )
@@ -138,6 +136,16 @@ def _add_cells(natural: Array, gradient: Array, a: Arrays, parts: Parts, slopes:
         at = a.starts[COEFFICIENTS] + a.step_positions[m]
         gradient[at] += np.sum(parts.levels[m] * slopes.levels[m])
     return np.sum(values)
+
+
+@inlined
+def _cells(natural: Array, a: Arrays, parts: Parts, slopes: Parts) -> tuple[Array, Array, Array]:
+    """Return the log-likelihood of every cell, and its slopes by the cell's eta and log sd."""
+    eta = _linear_predictor(natural[a.starts[COEFFICIENTS] : a.starts[STEPS]], a, parts)
+    precision = _precision(natural[a.starts[SCALE] : a.starts[CUT_SPECIFIC]], a)
+    values, by_eta, by_log_sd = np.zeros(len(eta)), np.zeros(len(eta)), np.zeros(len(eta))
+    _answers(a, eta, precision, parts, slopes, values, by_eta, by_log_sd)
+    return values, by_eta, by_log_sd
 
 
 @inlined
@@ -197,7 +205,7 @@ def _answers(
     alike = n_shifts == 0 and a.scale_predictors.shape[1] == 0
     logit = family == CUMULATIVE and link == LOGIT
     z, by_z, work = np.empty(n_cuts), np.empty(n_cuts), np.empty((2, n_cuts + 1))
-    shared_gaps = _shared_gaps(cutpoints)
+    shared_gaps = _shared_gaps(cutpoints, logit and alike)
     for j in range(len(eta)):
         first, last, group = entry_starts[j], entry_starts[j + 1], cutpoint_group[j]
         low, high = _cuts_of_entries(entries, first, last, n_cuts) if few else (0, n_cuts)
@@ -237,11 +245,12 @@ def _shifted(z: Array, shifts: Array, predictors: Array, precision: float, famil
 
 
 @compiled
-def _shared_gaps(cutpoints: Array) -> Array:
+def _shared_gaps(cutpoints: Array, wanted: bool) -> Array:
     """Return the gaps of every group's cutpoints, for cells that do not change distances."""
     gaps = np.empty((cutpoints.shape[0], 2, cutpoints.shape[1]))
-    for group in range(len(cutpoints)):
-        logit_gaps(cutpoints[group], 0, cutpoints.shape[1], gaps[group])
+    if wanted:
+        for group in range(len(cutpoints)):
+            logit_gaps(cutpoints[group], 0, cutpoints.shape[1], gaps[group])
     return gaps
 
 
@@ -256,10 +265,10 @@ def _cuts_of_entries(entries: Array, first: int, last: int, n_cuts: int) -> tupl
 
 
 @inlined
-def _add_hurdle(free: Array, gradient: Array, a: Arrays) -> float:
+def _add_hurdle(natural: Array, gradient: Array, a: Arrays) -> float:
     """Return the log-likelihood of answering or not."""
     start, end = a.starts[NO_ANSWER], a.starts[END]
-    log_odds = np.dot(a.hurdle_predictors, free[start:end])
+    log_odds = np.dot(a.hurdle_predictors, natural[start:end])
     value, slopes = 0.0, np.empty(len(log_odds))
     for j in range(len(log_odds)):
         silent, n = a.unanswered[j], a.unanswered[j] + a.answered[j]

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from nps_research.counts import as_counts, as_people, cross_tabulate, group_rows, intervals
+from nps_research.counts import (
+    as_counts,
+    as_people,
+    cross_tabulate,
+    group_rows,
+    intervals,
+    listed,
+    refuse_unknown_columns,
+)
 from nps_research.ordinal.cells import combine, predictor_columns, refuse_reserved
 from nps_research.ordinal.cuts import cut_terms, refuse_impossible_cuts
 from nps_research.ordinal.formulas import component_names, read_formula, read_one_sided
@@ -21,19 +29,13 @@ from nps_research.ordinal.preparation import (
     set_up_terms,
 )
 from nps_research.ordinal.terms import Recipe, labels_of
-from nps_research.survey_files import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from nps_research.ordinal.cells import Cells
+    from nps_research.ordinal.cells import Array, Cells, Integers
     from nps_research.ordinal.formulas import Formula
     from nps_research.scale import RatingScale
-
-    type Array = NDArray[np.float64]
-    type Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,12 +155,10 @@ class Design:
     def _tabulated(
         self, by: str | Sequence[str] | None, rows: pd.DataFrame, column: pd.Series, n_columns: int
     ) -> tuple[pd.Index, Array]:
-        names = [by] if isinstance(by, str) else list(by or ())
+        names = listed(by)
         refuse_reserved(names)
-        for name in names:
-            if name not in rows.columns:
-                raise ValueError(unknown_name("column", name, rows.columns.drop("cell")))
-        groups, row = group_rows(rows, by)
+        refuse_unknown_columns(names, rows.columns.drop("cell"))
+        groups, row = group_rows(rows, names)
         position = column.to_numpy(dtype=np.int64)
         return groups, cross_tabulate(row, position, rows["n"], (len(groups), n_columns))
 
@@ -315,7 +315,6 @@ def _set_up(read: _Formulas, cell_table: pd.DataFrame, sizes: Array, unanswered:
     columns = set_up_terms([*location, *specific], table, n)
     main = columns[: len(location)]
     also_cuts = {component_names(term) for term in _terms(read.nps)}
-    hurdle = set_up_terms(_terms(read.hurdle), prepared(cell_table), sizes + unanswered)
     return Recipe(
         names=read.names,
         location=main,
@@ -326,7 +325,9 @@ def _set_up(read: _Formulas, cell_table: pd.DataFrame, sizes: Array, unanswered:
         specific=columns[len(location) :],
         nps=[each for each in main if each.components in also_cuts],
         cutpoints=set_up_factor((read.cutpoints_by,), table) if read.cutpoints_by else None,
-        hurdle=hurdle if read.hurdle else None,
+        hurdle=set_up_terms(read.hurdle.terms, prepared(cell_table), sizes + unanswered)
+        if read.hurdle
+        else None,
     )
 
 

@@ -265,14 +265,23 @@ def stick_cutpoints(
     stopping = stopping_link(family, link)
     last = len(sticks) - 1
     for k in range(last + 1):
-        log_odds = sticks[k]
-        if family == ADJACENT and k < last:
-            log_odds -= log_sigmoid(sticks[k + 1])
+        log_odds = own_log_odds(family, sticks, k)
         cutpoints[k] = quantile(stopping, log_odds)
         slope = slope_of_quantile(stopping, log_odds, cutpoints[k])
         jacobian[k, k] = slope
         if family == ADJACENT and k < last:
-            jacobian[k, k + 1] = -slope * math.exp(log_sigmoid(-sticks[k + 1]))
+            jacobian[k, k + 1] = -slope * sigmoid(-sticks[k + 1])
+
+
+@compiled
+def own_log_odds(family: int, sticks: Array, k: int) -> float:
+    """Return the log odds that the cut above category k stands for, outside the cumulative family.
+
+    They are against all higher categories, and in the adjacent family against the next.
+    """
+    if family == ADJACENT and k < len(sticks) - 1:
+        return float(sticks[k] - log_sigmoid(sticks[k + 1]))
+    return float(sticks[k])
 
 
 @compiled

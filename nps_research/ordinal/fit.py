@@ -8,8 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nps_research.diagnostics import ConvergenceWarning, summarise, summarise_laplace
-from nps_research.ordinal.coordinates import step_name
+from nps_research.ordinal.archive import save_fit
+from nps_research.ordinal.criticism import predictive_nps
 from nps_research.ordinal.draws import ScoreDraws
+from nps_research.ordinal.labels import quantity_names, reported_variables
+from nps_research.ordinal.loo import loo, reloo
+from nps_research.ordinal.reliability import calibration
+from nps_research.ordinal.sensitivity import prior_sensitivity
 
 if TYPE_CHECKING:
     import os
@@ -25,6 +30,12 @@ if TYPE_CHECKING:
     from nps_research.ordinal.loo import LooResult
     from nps_research.ordinal.model import OrdinalModel
     from nps_research.ordinal.posterior import Posterior
+
+# Variables that a summary begins with; those of groups follow.
+FIRST = (
+    *("cutpoints", "coefficients", "scale_coefficients", "cut_coefficients", "no_answer"),
+    "steps_",
+)
 
 
 class OrdinalFit(ScoreDraws):
@@ -114,14 +125,10 @@ class OrdinalFit(ScoreDraws):
         See `nps_research.ordinal.loo.loo`: leave-one-respondent-out, at the cost of one calculation
         a cell and score.
         """
-        from nps_research.ordinal.loo import loo  # noqa: PLC0415  (slow to import)
-
         return loo(self, outcome)
 
     def reloo(self, outcome: Outcome = "scores") -> LooResult:
         """Do as `loo`, and refit the model wherever importance sampling cannot be trusted."""
-        from nps_research.ordinal.loo import reloo  # noqa: PLC0415  (slow to import)
-
         return reloo(self, self._without, outcome)
 
     def calibration(self, **options: Any) -> pd.DataFrame:
@@ -129,8 +136,6 @@ class OrdinalFit(ScoreDraws):
 
         See `nps_research.ordinal.reliability.calibration` for the options.
         """
-        from nps_research.ordinal.reliability import calibration  # noqa: PLC0415
-
         return calibration(self, **options)
 
     def predictive_nps(
@@ -140,8 +145,6 @@ class OrdinalFit(ScoreDraws):
 
         See `nps_research.ordinal.criticism.predictive_nps`.
         """
-        from nps_research.ordinal.criticism import predictive_nps  # noqa: PLC0415
-
         return predictive_nps(self, by, random_seed=random_seed)
 
     def prior_sensitivity(self, by: str | Sequence[str] | None = None) -> pd.DataFrame:
@@ -150,7 +153,6 @@ class OrdinalFit(ScoreDraws):
         See `nps_research.ordinal.sensitivity.prior_sensitivity`.
         """
         from nps_research.ordinal.log_prior import log_prior  # noqa: PLC0415  (slow to import)
-        from nps_research.ordinal.sensitivity import prior_sensitivity  # noqa: PLC0415
 
         return prior_sensitivity(self, log_prior(self.parameters, self.posterior), by=by)
 
@@ -165,42 +167,20 @@ class OrdinalFit(ScoreDraws):
         FileExistsError
             If the file exists and `overwrite` is false.
         """
-        from nps_research.ordinal.archive import save_fit  # noqa: PLC0415  (slow to import)
-
         model = self.model.specification() | {"settings": self.settings}
         save_fit(path, model, self.model.counts, self.idata, overwrite=overwrite)
 
     def _without(self, counts: NDArray[np.float64], censored_n: NDArray[np.float64]) -> ScoreDraws:
         posterior = self.posterior.with_answers(counts, censored_n)
-        return self.model.sampled(posterior, **self.settings)
+        drawn = self.model.sampled(posterior, **self.settings)["posterior"].to_dataset()
+        return ScoreDraws(drawn, posterior.design, posterior.family)
 
     @cached_property
     def _summary(self) -> SummaryTable:
-        names, labels = self._labels()
+        names = sorted(reported_variables(self.parameters), key=_place)
+        labels = [label for name in names for label in quantity_names(self.parameters[name])]
         method = summarise_laplace if self.settings["method"] == "laplace" else summarise
         return method(self.idata, names, labels)
-
-    def _labels(self) -> tuple[list[str], list[str]]:
-        """Return the variables of the summary, and the name of every scalar in them."""
-        cuts = self.design.rating_scale.cutpoint_labels
-        rows = {
-            "cutpoints": [f"cutpoint[{cut}]" for cut in cuts],
-            "coefficients": self.design.terms,
-            "scale_coefficients": [f"scale[{term}]" for term in self.design.scale_terms],
-            "cut_coefficients": self.design.cut_terms,
-            "no_answer": [f"no_answer[{term}]" for term in self.design.hurdle_terms],
-        }
-        for term in self.design.cells.monotonic:
-            name = step_name(term)
-            rows[name] = [f"{name}[{step}]" for step in range(1, term.steps + 1)]
-        for group in self.design.cells.group_terms:
-            rows[f"sd_{group.label}"] = [f"sd({group.label})"]
-            rows[f"effect_{group.label}"] = [f"{group.label}[{each}]" for each in group.levels]
-        if levels := self.design.cutpoint_levels:
-            rows["cutpoint_sd"] = ["cutpoint_sd"]
-            rows["group_cutpoints"] = [f"cutpoint[{cut}]:{each}" for each in levels for cut in cuts]
-        used = {name: labels for name, labels in rows.items() if labels}
-        return list(used), [label for labels in used.values() for label in labels]
 
     def __repr__(self) -> str:
         return f"OrdinalFit({self.family.link}) {self.design!r}\n{self.convergence!r}"
@@ -208,3 +188,8 @@ class OrdinalFit(ScoreDraws):
     def _repr_html_(self) -> str:
         lines = repr(self).splitlines()
         return "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+
+
+def _place(variable: str) -> int:
+    places = (place for place, start in enumerate(FIRST) if variable.startswith(start))
+    return next(places, len(FIRST))

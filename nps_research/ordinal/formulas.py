@@ -24,7 +24,9 @@ EXAMPLE = "'score ~ year + (1 | language)'"
 
 # B takes its meaning from the rows at hand, so that a prediction may turn it round; proportions
 # are responses.
-TRANSFORM_NAMES = set(TRANSFORMS) - {"B", "binary", "p", "prop", "proportion"}
+FUNCTIONS = (set(TRANSFORMS) | {"mo"}) - {"B", "binary", "p", "prop", "proportion"}
+# Functions that are terms of their own.
+SPECIAL = ("mo", "offset")
 
 # NumPy functions other than ufuncs that give each row a value of its own.
 ROW_BY_ROW = {"around", "clip", "digitize", "fix", "interp", "isin", "nan_to_num", "round", "where"}
@@ -269,7 +271,7 @@ def _check_term(term: Any, formula: str) -> None:
 
 
 def _is_special(component: Any) -> bool:
-    return isinstance(component, Call) and component.call.callee in ("mo", "offset")
+    return isinstance(component, Call) and component.call.callee in SPECIAL
 
 
 def _check_variable(variable: Any, formula: str) -> None:
@@ -289,13 +291,13 @@ def _check_variable(variable: Any, formula: str) -> None:
 def _check_call(call: Any, formula: str) -> None:
     inside = [part for part in walk(call) if isinstance(part, LazyCall)]
     for part in inside:
-        if part.callee in ("mo", "offset") and part is not call:
+        if part.callee in SPECIAL and part is not call:
             raise ValueError(
                 f"{part.callee}() must be a term of its own; found it inside {str(call)!r} in "
                 f"{formula!r}."
             )
         _check_function(part.callee, formula)
-    if call.callee in ("mo", "offset") and (len(call.args) != 1 or call.kwargs):
+    if call.callee in SPECIAL and (len(call.args) != 1 or call.kwargs):
         raise ValueError(f"{call.callee}() takes one column; found {str(call)!r} in {formula!r}.")
     if call.callee == "mo" and not isinstance(call.args[0], LazyVariable):
         raise ValueError(
@@ -305,7 +307,7 @@ def _check_call(call: Any, formula: str) -> None:
 
 
 def _check_function(name: str, formula: str) -> None:
-    if name in TRANSFORM_NAMES | {"mo"} or (name.startswith("np.") and _is_row_by_row(name[3:])):
+    if name in FUNCTIONS or (name.startswith("np.") and _is_row_by_row(name[3:])):
         return
     if name.startswith("np.") and hasattr(np, name[3:]):
         raise ValueError(
@@ -326,14 +328,14 @@ def _advice(name: str) -> str:
         return f"Write np.{last}(x)."
     if name in ("B", "binary"):
         return "Write I(x == 'yes')."
-    known = ", ".join(sorted(TRANSFORM_NAMES | {"mo"}))
+    known = ", ".join(sorted(FUNCTIONS))
     return f"Known: {known}, and NumPy's as np.log(x)."
 
 
 def _check_group_term(term: Any, formula: str) -> None:
     if not isinstance(term.expr, Intercept):
         _check_term(term.expr, formula)
-        if _called(term.expr) in ("mo", "offset"):
+        if _called(term.expr) in SPECIAL:
             raise ValueError(
                 f"{_called(term.expr)}() cannot vary by group; found {term.name!r} in "
                 f"{formula!r}. Write (x | group) with x as a number or a category."

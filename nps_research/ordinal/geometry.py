@@ -15,12 +15,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize
 
 from nps_research.ordinal.arrays import COEFFICIENTS
 from nps_research.ordinal.assembly import coordinates_of_cutpoints, posterior_arrays
 from nps_research.ordinal.coordinates import parameters_at
-from nps_research.ordinal.density import cell_log_likelihoods, log_density
+from nps_research.ordinal.optimum import approached, curvature_by_eta, starting_point
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,13 +32,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-# Step in eta of the second differences of cells' log-likelihoods.
-DIFFERENCE = 1e-4
-
 
 @dataclass(frozen=True, eq=False)
 class GroupGeometry:
-    """Coordinates y of the effects of one group-level term, effects = basis @ y.
+    """Coordinates y of the effects of one block, effects = basis @ y.
 
     Attributes
     ----------
@@ -109,7 +105,7 @@ def group_geometries(
     pilot = _Pilot(
         shares=design.cells.shares,
         predictors=arrays.predictors,
-        weights=_curvature_by_eta(free, arrays),
+        weights=np.maximum(curvature_by_eta(free, arrays), 0.0),
         parameters=parameters_at(free[None], design, family, arrays),
     )
     own = [_geometry(term, sd, pilot) for term, sd in zip(terms, numbers.group_sd, strict=True)]
@@ -163,28 +159,9 @@ def _below(rows: int, geometry: GroupGeometry) -> GroupGeometry:
 
 def _pilot(arrays: Arrays) -> Array:
     """Return the mode of the posterior, with group-level standard deviations at their scales."""
-    start = np.zeros(arrays.starts[-1])
-    fixed = arrays.scale_positions
-    start[fixed] = np.log(arrays.scale_priors)
-    moving = np.setdiff1d(np.arange(len(start)), fixed)
-    gradient = np.empty_like(start)
-
-    def cost(part: Array) -> tuple[float, Array]:
-        free = start.copy()
-        free[moving] = part
-        return -log_density(free, gradient, arrays), -gradient[moving]
-
-    found = optimize.minimize(cost, start[moving], jac=True, method="L-BFGS-B")
-    start[moving] = found.x
-    return start
-
-
-def _curvature_by_eta(free: Array, arrays: Arrays) -> Array:
-    """Return minus the second derivative of every cell's log-likelihood by its eta."""
-    shift = np.full(len(arrays.offset), DIFFERENCE)
-    _, above = cell_log_likelihoods(free, shift, arrays)
-    _, below = cell_log_likelihoods(free, -shift, arrays)
-    return np.maximum((below - above) / (2.0 * DIFFERENCE), 0.0)
+    start = starting_point(arrays)
+    start[arrays.scale_positions] = np.log(arrays.scale_priors)
+    return approached(start, arrays, fixed=arrays.scale_positions)
 
 
 def _geometry(term: GroupTerm, sd: float, pilot: _Pilot) -> GroupGeometry:

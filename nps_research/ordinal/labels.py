@@ -1,7 +1,8 @@
-"""Names of groups of respondents, as the coordinates of results."""
+"""Names for a reader: of parameters, and of groups of respondents as coordinates of results."""
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,67 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from nps_research.ordinal.design import Design
+
     type Array = NDArray[np.float64]
     type Labels = NDArray[Any]
 
 MISSING = "<NA>"
+# The sampler's form of parameters that are reported under other names.
+REPEATED = ("sticks", "shares", "cutpoint_centre", "log_widths", "raw_")
+# Names of the numbers of a variable, by their coordinates, if not ``variable[coordinates]``.
+NAMES = {
+    "cutpoints": "cutpoint[{}]",
+    "coefficients": "{}",
+    "scale_coefficients": "scale[{}]",
+    "cut_coefficients": "{}",
+    "group_cutpoints": "cutpoint[{1}]:{0}",
+}
+
+
+def term_names(design: Design) -> dict[str, list[str]]:
+    """Return the names of what `Priors` can name, by the fields of `PriorNumbers`."""
+    return {
+        "coefficients": design.terms,
+        "scale_coefficients": [f"scale[{term}]" for term in design.scale_terms],
+        "cut_coefficients": design.cut_terms,
+        "no_answer": [f"no_answer[{term}]" for term in design.hurdle_terms],
+        "group_sd": [f"sd({term.label})" for term in design.cells.group_terms],
+        "cutpoint_sd": ["cutpoint_sd"] if design.cutpoint_levels else [],
+    }
+
+
+def reported_variables(parameters: xr.Dataset) -> list[str]:
+    """Return the variables that a report shows, without those that say the same as another.
+
+    Examples
+    --------
+    >>> reported_variables(xr.Dataset({"sticks": 0.1, "cutpoints": 0.2, "sd_store": 0.3}))
+    ['cutpoints', 'sd_store']
+    """
+    return [name for name in map(str, parameters) if not name.startswith(REPEATED)]
+
+
+def quantity_names(variable: xr.DataArray) -> list[str]:
+    """Return the name of every number of one draw, as maximum likelihood has it.
+
+    Parameters
+    ----------
+    variable : xarray.DataArray
+        Draws of a variable, with the dims chain and draw.
+
+    Examples
+    --------
+    >>> draws = xr.DataArray(np.zeros((1, 1, 2)), dims=("chain", "draw", "term"))
+    >>> effects = draws.rename(term="store").assign_coords(store=["a", "b"])
+    >>> quantity_names(effects.rename("effect_store")), quantity_names(effects.rename("nps"))
+    (['store[a]', 'store[b]'], ['nps[a]', 'nps[b]'])
+    >>> quantity_names(draws[..., 0].rename("sd_store"))
+    ['sd(store)']
+    """
+    name, dims = str(variable.name), variable.isel(chain=0, draw=0).dims
+    places = itertools.product(*(map(str, variable[dim].to_numpy()) for dim in dims))
+    return [_quantity_name(name, place) for place in places]
 
 
 def column_names(by: str | Sequence[str] | None) -> list[str]:
@@ -104,6 +162,15 @@ def plain(labels: pd.Index) -> Labels:
     if values.dtype.kind in "iufbM":
         return np.asarray(values)
     return np.array([MISSING if pd.isna(value) else str(value) for value in labels], dtype=np.str_)
+
+
+def _quantity_name(variable: str, place: Sequence[str]) -> str:
+    if variable in NAMES:
+        return NAMES[variable].format(*place)
+    if variable.startswith("sd_"):
+        return f"sd({variable.removeprefix('sd_')})"
+    name = variable.removeprefix("effect_")
+    return f"{name}[{', '.join(place)}]" if place else name
 
 
 def _factorised(groups: pd.Index) -> tuple[list[Labels], dict[str, Labels]]:

@@ -8,8 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from nps_research.ordinal.compilation import compiled
-from nps_research.ordinal.density import log_density
+from nps_research.ordinal.density import log_densities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +53,7 @@ def laplace_sample(
 
     generator = np.random.default_rng(random_seed)
     proposed, log_proposal = _proposals(frame, draws, generator)
-    log_weights = _log_densities(proposed, arrays) - log_proposal
+    log_weights = log_densities(proposed, arrays) - log_proposal
     smoothed, k = array_stats.psislw(-log_weights)
     weights = special.softmax(smoothed)
     chosen = _systematic(weights, generator)
@@ -75,14 +74,6 @@ def _proposals(frame: Frame, draws: int, generator: np.random.Generator) -> tupl
     distance = np.sum(standard**2, axis=1)
     log_proposal = -0.5 * (PROPOSAL_DF + n) * np.log1p(distance / PROPOSAL_DF)
     return np.ascontiguousarray(frame.free(standard)), log_proposal
-
-
-@compiled
-def _log_densities(free: Array, arrays: Arrays) -> Array:
-    values, gradient = np.empty(len(free)), np.empty(free.shape[1])
-    for draw in range(len(free)):
-        values[draw] = log_density(free[draw], gradient, arrays)
-    return values
 
 
 def _systematic(weights: Array, generator: np.random.Generator) -> NDArray[np.int64]:

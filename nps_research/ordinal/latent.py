@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from nps_research.ordinal.coordinates import step_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -210,7 +212,7 @@ def _linear_predictor(design: Design, draws: Mapping[str, Array]) -> Array:
 
 
 def _monotonic_effect(monotonic: Monotonic, draws: Mapping[str, Array]) -> Array:
-    steps = draws[f"steps_{monotonic.term.removeprefix('mo(').removesuffix(')')}"]
+    steps = draws[step_name(monotonic)]
     cumulated = np.cumsum(np.insert(steps, 0, 0.0, axis=1), axis=1)
     return draws["coefficients"][:, [monotonic.position]] * cumulated[:, monotonic.codes]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 import pandas as pd
 
+from nps_research.diagnostics import MAX_PARETO_K
 from nps_research.ordinal.leaving_out import (
     Outcome,
     answers_given,
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
 
     type Array = NDArray[np.float64]
     type Refit = Callable[[Array, Array], ScoreDraws]
-
-# Vehtari, Simpson, Gelman, Yao and Gabry 2024, "Pareto Smoothed Importance Sampling": beyond this
-# no number of draws that is practical makes the estimate reliable; fewer draws need a smaller k.
-LARGEST_GOOD_K = 0.7
 
 
 class LooWarning(UserWarning):
@@ -256,7 +253,8 @@ def reloo(
     limit = result.threshold if threshold is None else threshold
     table = result.pointwise.copy()
     rows = np.flatnonzero(table["pareto_k"] > limit)
-    parts = [answers_given(draws.design).at(row) for row in rows.tolist()]
+    given = answers_given(draws.design)
+    parts = [given.at(row) for row in rows.tolist()]
     exact = [
         log_mean_density(refit(*without_one(draws.design, part)), part, outcome) for part in parts
     ]
@@ -275,7 +273,7 @@ def largest_good_k(n_draws: int) -> float:
     >>> [round(largest_good_k(n), 2) for n in (100, 4000)]
     [0.5, 0.7]
     """
-    return float(min(1.0 - 1.0 / np.log10(n_draws), LARGEST_GOOD_K)) if n_draws > 1 else 0.0
+    return float(min(1.0 - 1.0 / np.log10(n_draws), MAX_PARETO_K)) if n_draws > 1 else 0.0
 
 
 def _table(scale: RatingScale, given: AnswersGiven) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
+from nps_research.ordinal.arrays import COEFFICIENTS
 from nps_research.ordinal.assembly import likelihood_arrays
 from nps_research.ordinal.coordinates import parameters_at
 from nps_research.ordinal.families import Family
@@ -18,7 +19,7 @@ from nps_research.ordinal.marginal_likelihood import (
     maximise_marginal,
     observed_information,
 )
-from nps_research.ordinal.optimum import ascend
+from nps_research.ordinal.optimum import ascend, starting_point
 from nps_research.ordinal.structures import FLEXIBLE
 
 if TYPE_CHECKING:
@@ -135,10 +136,11 @@ def maximise(
     _refuse_what_has_no_maximum(design, family, given)
     _check_rank(design)
     reduced = _with_categories(design, given)
-    arrays = likelihood_arrays(reduced, family, structure)
-    estimate = _without_groups(reduced, arrays)
-    _warn_of_infinite_estimates(reduced, family, arrays, estimate)
-    report = _report_of(reduced, family, arrays)
+    plain = replace(reduced, cells=replace(reduced.cells, group_terms=()))
+    arrays = likelihood_arrays(plain, family, structure)
+    estimate = _without_groups(arrays)
+    _warn_of_infinite_estimates(plain, family, arrays, estimate)
+    report = _report_of(plain, family, arrays)
     if design.cells.group_terms:
         estimate = _with_groups(reduced, family, arrays, estimate, quadrature_points)
         report = _with_group_sd(report)
@@ -227,8 +229,8 @@ def _with_categories(design: Design, given: NDArray[np.bool_]) -> Design:
     )
 
 
-def _without_groups(design: Design, arrays: Arrays) -> _Estimate:
-    maximum = ascend(_start(design, arrays), arrays)
+def _without_groups(arrays: Arrays) -> _Estimate:
+    maximum = ascend(starting_point(arrays), arrays)
     if not maximum.reached:
         _warn(
             f"the likelihood still rose after {maximum.iterations} Newton steps; the estimates "
@@ -236,16 +238,6 @@ def _without_groups(design: Design, arrays: Arrays) -> _Estimate:
         )
     covariance = linalg.pinvh(maximum.curvature)
     return _Estimate(maximum.free, covariance, maximum.value, maximum.iterations)
-
-
-def _start(design: Design, arrays: Arrays) -> Array:
-    """Return the log odds of the pooled answers, and zero for everything else."""
-    start = np.zeros(arrays.starts[-1])
-    if arrays.structure.shape[1] == 0:
-        totals = design.counts.sum(axis=0) + 0.5
-        above = np.cumsum(totals[::-1])[::-1][1:]
-        start[: len(above)] = np.log(totals[:-1] / above)
-    return start
 
 
 def _with_groups(
@@ -272,7 +264,7 @@ def _warn_of_infinite_estimates(
     design: Design, family: Family, arrays: Arrays, estimate: _Estimate
 ) -> None:
     names = design.terms + [f"scale[{term}]" for term in design.scale_terms] + design.cut_terms
-    first = arrays.starts[1]
+    first = arrays.starts[COEFFICIENTS]
     se = np.sqrt(np.diag(estimate.covariance))[first : first + len(names)]
     distance = np.abs(estimate.free[first : first + len(names)])
     far = ~(se < SEPARATED_SE) | (distance > SEPARATED_SE)
@@ -295,10 +287,9 @@ type _Report = Callable[[Array], Array]
 def _report_of(design: Design, family: Family, arrays: Arrays) -> _Report:
     """Return the map from free vectors to reported parameters, row by row."""
     order = ("cutpoints", "coefficients", "scale_coefficients", "cut_coefficients", "no_answer")
-    plain = replace(design, cells=replace(design.cells, group_terms=()))
 
     def report(free: Array) -> Array:
-        draws = parameters_at(free, plain, family, arrays)
+        draws = parameters_at(free, design, family, arrays)
         return np.hstack([draws[name] for name in order if name in draws])
 
     return report

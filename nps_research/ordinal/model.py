@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from nps_research.counts import declared_scale
+from nps_research.ordinal.archive import load_archive
 from nps_research.ordinal.design import build_design
 from nps_research.ordinal.draws import ScoreDraws
 from nps_research.ordinal.families import FAMILIES, Family
+from nps_research.ordinal.fit import OrdinalFit
 from nps_research.ordinal.frames import whitening_frame
+from nps_research.ordinal.geometry import group_geometries
+from nps_research.ordinal.laplace import laplace_sample
 from nps_research.ordinal.links import LINK_NAMES
 from nps_research.ordinal.maximum_likelihood import maximise
+from nps_research.ordinal.nuts import sample
 from nps_research.ordinal.posterior import Posterior
 from nps_research.ordinal.priors import Priors, priors_from
 from nps_research.ordinal.structures import STRUCTURES
@@ -30,7 +35,6 @@ if TYPE_CHECKING:
     import pymc
 
     from nps_research.ordinal.design import Design
-    from nps_research.ordinal.fit import OrdinalFit
     from nps_research.ordinal.maximum_likelihood import MaximumLikelihood
 
 METHODS = ("nuts", "laplace")
@@ -176,7 +180,6 @@ class OrdinalModel:
 
     def to_pymc(self) -> pymc.Model:
         """Return the model for PyMC, to inspect or to extend."""
-        from nps_research.ordinal.geometry import group_geometries  # noqa: PLC0415
         from nps_research.ordinal.pymc_model import build  # noqa: PLC0415  (slow to import)
 
         parts = (self.design, self.family, self.cutpoints, self.posterior.numbers)
@@ -240,8 +243,6 @@ class OrdinalModel:
             If R-hat, effective sample size, divergences or Pareto k show that the draws cannot be
             trusted.
         """
-        from nps_research.ordinal.fit import OrdinalFit  # noqa: PLC0415  (slow to import)
-
         _check_option("method", method, METHODS)
         for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
             _check_count(name, value)
@@ -254,7 +255,7 @@ class OrdinalModel:
             "progressbar": progressbar,
             "method": method,
         }
-        idata = self._idata(self.posterior, **settings)
+        idata = self.sampled(self.posterior, **settings)
         return OrdinalFit(idata, self, self.posterior, settings)
 
     def with_counts(self, counts: pd.DataFrame) -> OrdinalModel:
@@ -280,19 +281,23 @@ class OrdinalModel:
             "priors": asdict(self.priors),
         }
 
-    def sampled(self, posterior: Posterior, **settings: Any) -> ScoreDraws:
-        """Return draws of another posterior of this model, without a report on them."""
-        drawn = self._idata(posterior, **settings)["posterior"].to_dataset()
-        return ScoreDraws(drawn, posterior.design, posterior.family)
+    def sampled(self, posterior: Posterior, **settings: Any) -> xr.DataTree:
+        """Return draws of a posterior of this model, such as of other answers, without a report.
 
-    @property
-    def _target_accept(self) -> float:
-        """Groups that differ little make the posterior narrow where their sd is small."""
-        grouped = bool(self.design.cells.group_terms) or self.design.cutpoint_levels is not None
-        return 0.95 if grouped else 0.9
+        Parameters
+        ----------
+        posterior : Posterior
+            What to draw from.
+        **settings
+            Arguments of `fit`, of which `target_accept` and `progressbar` may be left out.
 
-    def _idata(self, posterior: Posterior, **settings: Any) -> xr.DataTree:
-        free, stats = _draw(posterior, **settings)
+        Returns
+        -------
+        xarray.DataTree
+            As `OrdinalFit.idata`.
+        """
+        defaults = {"target_accept": self._target_accept, "progressbar": False}
+        free, stats = _draw(posterior, **(defaults | settings))
         tree = xr.DataTree.from_dict(
             {
                 "posterior": posterior.parameters(free),
@@ -302,6 +307,12 @@ class OrdinalModel:
         )
         tree.attrs |= self._provenance(posterior, settings["random_seed"])
         return tree
+
+    @property
+    def _target_accept(self) -> float:
+        """Groups that differ little make the posterior narrow where their sd is small."""
+        grouped = bool(self.design.cells.group_terms) or self.design.cutpoint_levels is not None
+        return 0.95 if grouped else 0.9
 
     def _provenance(self, posterior: Posterior, random_seed: int | None) -> dict[str, str]:
         """Return what identifies a fit: the input hash covers answers and design matrices."""
@@ -336,9 +347,6 @@ def load_fit(path: str | os.PathLike[str]) -> OrdinalFit:
     nps_research.ordinal.archive.ArchiveError
         If the file is no saved fit, was written by a newer version, or has been edited.
     """
-    from nps_research.ordinal.archive import load_archive  # noqa: PLC0415  (slow to import)
-    from nps_research.ordinal.fit import OrdinalFit  # noqa: PLC0415  (slow to import)
-
     archive = load_archive(path)
     options = dict(archive.model_spec)
     settings = options.pop("settings")
@@ -361,12 +369,8 @@ def _draw(
 ) -> tuple[Any, xr.Dataset]:
     """Return free vectors, shape (chains, draws, dimensions), and the statistics of the method."""
     if method == "laplace":
-        from nps_research.ordinal.laplace import laplace_sample  # noqa: PLC0415
-
         frame = whitening_frame(posterior.mode)
         return laplace_sample(posterior.arrays, frame, draws * chains, random_seed)
-    from nps_research.ordinal.nuts import sample  # noqa: PLC0415  (slow to import)
-
     return sample(
         posterior.arrays,
         posterior.frame,

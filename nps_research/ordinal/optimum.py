@@ -9,7 +9,8 @@ import numpy as np
 from scipy import linalg, optimize
 
 from nps_research.ordinal.compilation import compiled
-from nps_research.ordinal.density import log_density
+from nps_research.ordinal.density import cell_log_likelihoods, log_density
+from nps_research.ordinal.warp import CENTRE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from nps_research.ordinal.arrays import Arrays
 
     Array = NDArray[np.float64]
+    Integers = NDArray[np.int64]
 
 MAX_STEPS = 200
 # From so many dimensions on, second derivatives at every step cost more than more steps.
@@ -75,6 +77,45 @@ def curvature(free: Array, arrays: Arrays) -> Array:
     return 0.5 * (second + second.T)
 
 
+def curvature_by_eta(free: Array, arrays: Arrays) -> Array:
+    """Return minus the second derivative of every cell's log-likelihood by its eta, (cells,)."""
+    _, above = cell_log_likelihoods(free, arrays._replace(offset=arrays.offset + DIFFERENCE))
+    _, below = cell_log_likelihoods(free, arrays._replace(offset=arrays.offset - DIFFERENCE))
+    return np.asarray((below - above) / (2.0 * DIFFERENCE))
+
+
+def starting_point(arrays: Arrays) -> Array:
+    """Return the log odds of the pooled answers, and the middle of every other prior."""
+    start = np.where(np.isfinite(arrays.prior_sds), arrays.prior_means, 0.0)
+    start[: arrays.warp.shape[1]] = arrays.warp[CENTRE]
+    start[arrays.scale_positions] = np.log(0.5 * arrays.scale_priors)
+    return start
+
+
+def approached(start: Array, arrays: Arrays, fixed: Integers | None = None) -> Array:
+    """Return a point near the maximum, without second derivatives.
+
+    Parameters
+    ----------
+    start : numpy.ndarray
+        Shape (dimensions,).
+    arrays : Arrays
+        The model.
+    fixed : numpy.ndarray of int64, optional
+        Coordinates that stay where they are.
+    """
+    free, gradient = start.copy(), np.empty_like(start)
+    moving = np.setdiff1d(np.arange(len(start)), [] if fixed is None else fixed)
+
+    def cost(part: Array) -> tuple[float, Array]:
+        free[moving] = part
+        return -log_density(free, gradient, arrays), -gradient[moving]
+
+    found = optimize.minimize(cost, start[moving], jac=True, method="L-BFGS-B")
+    free[moving] = found.x
+    return free
+
+
 def ascend(start: Array, arrays: Arrays) -> Maximum:
     """Maximise the log density from `start`.
 
@@ -89,7 +130,7 @@ def ascend(start: Array, arrays: Arrays) -> Maximum:
     -------
     Maximum
     """
-    free = start.copy() if len(start) < MANY else _approached(start, arrays)
+    free = start.copy() if len(start) < MANY else approached(start, arrays)
     gradient = np.empty_like(start)
     value = log_density(free, gradient, arrays)
     for iteration in range(MAX_STEPS):
@@ -102,16 +143,6 @@ def ascend(start: Array, arrays: Arrays) -> Maximum:
             return Maximum(free, value, curved, iteration, reached=False)
         free, value = climbed
     return Maximum(free, value, curvature(free, arrays), MAX_STEPS, reached=False)
-
-
-def _approached(start: Array, arrays: Arrays) -> Array:
-    """Return a point near the maximum, without second derivatives."""
-    gradient = np.empty_like(start)
-
-    def cost(free: Array) -> tuple[float, Array]:
-        return -log_density(free, gradient, arrays), -gradient
-
-    return np.asarray(optimize.minimize(cost, start, jac=True, method="L-BFGS-B").x)
 
 
 def _ascending(curved: Array, gradient: Array) -> Array:

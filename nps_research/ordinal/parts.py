@@ -20,7 +20,7 @@ from nps_research.ordinal.arrays import (
     STICKS,
     STRUCTURE,
 )
-from nps_research.ordinal.compilation import inlined
+from nps_research.ordinal.compilation import compiled, inlined
 from nps_research.ordinal.families import stick_cutpoints
 from nps_research.ordinal.links import sigmoid
 from nps_research.ordinal.warp import warped
@@ -55,10 +55,10 @@ class Parts(NamedTuple):
 
 
 @inlined
-def parts_of(free: Array, natural: Array, effects: Array, a: Arrays) -> tuple[Parts, Array]:
+def parts_of(natural: Array, effects: Array, a: Arrays) -> tuple[Parts, Array]:
     """Return the parts, and the derivatives of cutpoints by their coordinates."""
     cutpoints, jacobians = _cutpoints(natural, effects, a)
-    return Parts(cutpoints, _levels(free, a), effects, _cut_shifts(free, a)), jacobians
+    return Parts(cutpoints, _levels(natural, a), effects, _cut_shifts(natural, a)), jacobians
 
 
 @inlined
@@ -73,14 +73,43 @@ def zeros_like(parts: Parts) -> Parts:
 
 
 @inlined
-def natural_vector(free: Array, effects: Array, a: Arrays) -> Array:
-    """Return the free vector with sticks and coefficients in place of their coordinates."""
-    natural = free.copy()
+def natural_vector(free: Array, effects: Array, a: Arrays) -> tuple[Array, Array]:
+    """Return the free vector with sticks and coefficients in place of their coordinates.
+
+    The second array, shape (2, sticks), has the slopes of the sticks by their coordinates, and the
+    slopes of the logarithms of these.
+    """
+    natural, bends = free.copy(), np.empty((2, a.warp.shape[1]))
     for k in range(a.warp.shape[1]):
-        natural[k] = warped(free[k], a.warp[:, k])[0]
+        natural[k], bends[0, k], bends[1, k] = warped(free[k], a.warp[:, k])
     if len(effects) > 0:
         natural[: len(a.projection)] -= np.dot(a.projection, effects)
-    return natural
+    return natural, bends
+
+
+@compiled
+def natural_rows(free: Array, a: Arrays) -> tuple[Array, Array, Array]:
+    """Return natural vectors, effects, and effects in the coordinates of their bases.
+
+    Parameters
+    ----------
+    free : numpy.ndarray
+        Shape (draws, dimensions).
+    a : Arrays
+        The model.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Shapes (draws, dimensions), (draws, effects) and (draws, effects).
+    """
+    natural = np.empty_like(free)
+    effects, raw = np.empty((len(free), len(a.pull))), np.empty((len(free), len(a.pull)))
+    for draw in range(len(free)):
+        effects[draw], by_basis = block_effects(free[draw], a)
+        raw[draw] = by_basis[0]
+        natural[draw], _ = natural_vector(free[draw], effects[draw], a)
+    return natural, effects, raw
 
 
 @inlined
@@ -109,14 +138,14 @@ def _cutpoints(natural: Array, effects: Array, a: Arrays) -> tuple[Array, Array]
 
 
 @inlined
-def _levels(free: Array, a: Arrays) -> Array:
+def _levels(natural: Array, a: Arrays) -> Array:
     """Return the centred sum of the steps below every level, shape (monotonic terms, levels)."""
     levels = np.zeros(a.step_shares.shape)
     at = a.starts[STEPS]
     for m in range(len(a.step_counts)):
         above = 1.0
         for step in range(1, a.step_counts[m]):
-            above *= sigmoid(-free[at])
+            above *= sigmoid(-natural[at])
             levels[m, step] = 1.0 - above
             at += 1
         levels[m, a.step_counts[m]] = 1.0
@@ -126,12 +155,12 @@ def _levels(free: Array, a: Arrays) -> Array:
 
 @inlined
 def block_effects(free: Array, a: Arrays) -> tuple[Array, Array]:
-    """Return the effects of all blocks, and the slopes of their bases' coordinates by log sd.
+    """Return the effects of all blocks, and the same by their bases with their slopes by log sd.
 
     A sampled coordinate counts standard deviations from the mean that the answers suggest, given
-    the group-level standard deviation.
+    the group-level standard deviation. The second array has shape (2, effects).
     """
-    effects, slopes = np.zeros(len(a.pull)), np.zeros(len(a.pull))
+    effects, raw = np.zeros(len(a.pull)), np.zeros((2, len(a.pull)))
     basis_start = 0
     for block in range(len(a.block_sds)):
         first, last = a.block_starts[block], a.block_starts[block + 1]
@@ -140,18 +169,19 @@ def block_effects(free: Array, a: Arrays) -> tuple[Array, Array]:
         left = 1.0 / (1.0 + a.information[first:last] * variance)
         scaled = np.sqrt(variance * left) * free[at : at + n]
         suggested = a.pull[first:last] * variance * left
-        slopes[first:last] = (2.0 * suggested + scaled) * left
+        raw[0, first:last] = suggested + scaled
+        raw[1, first:last] = (2.0 * suggested + scaled) * left
         basis = a.basis[basis_start : basis_start + n * n].reshape(n, n)
-        effects[first:last] = np.dot(basis, suggested + scaled)
+        effects[first:last] = np.dot(basis, raw[0, first:last])
         basis_start += n * n
-    return effects, slopes
+    return effects, raw
 
 
 @inlined
-def _cut_shifts(free: Array, a: Arrays) -> Array:
+def _cut_shifts(natural: Array, a: Arrays) -> Array:
     shifts = np.zeros((a.cut_predictors.shape[1], a.structure.shape[0]))
     for i in range(len(a.cut_columns)):
-        shifts[a.cut_columns[i]] += free[a.starts[CUT_SPECIFIC] + i] * a.cut_loadings[i]
+        shifts[a.cut_columns[i]] += natural[a.starts[CUT_SPECIFIC] + i] * a.cut_loadings[i]
     return shifts
 
 
@@ -169,13 +199,12 @@ def collect_cutpoints(gradient: Array, a: Arrays, jacobians: Array, slopes: Part
 
 
 @inlined
-def collect_warp(free: Array, gradient: Array, a: Arrays) -> float:
+def collect_warp(gradient: Array, bends: Array) -> float:
     """Turn the slopes by sticks into those by their coordinates; return the log volume."""
     value = 0.0
-    for k in range(a.warp.shape[1]):
-        _, slope, bend = warped(free[k], a.warp[:, k])
-        gradient[k] = gradient[k] * slope + bend
-        value += math.log(slope)
+    for k in range(bends.shape[1]):
+        gradient[k] = gradient[k] * bends[0, k] + bends[1, k]
+        value += math.log(bends[0, k])
     return value
 
 
@@ -205,10 +234,11 @@ def collect_cut_shifts(gradient: Array, a: Arrays, by_shift: Array) -> None:
 
 
 @inlined
-def add_blocks(
-    free: Array, gradient: Array, a: Arrays, coordinate_slopes: Array, by_effect: Array
-) -> float:
-    """Return the log prior of all effects given their sd; add all slopes by their coordinates."""
+def add_blocks(free: Array, gradient: Array, a: Arrays, raw: Array, by_effect: Array) -> float:
+    """Return the log prior of all effects given their sd; add all slopes by their coordinates.
+
+    `raw` is that of `block_effects`.
+    """
     value, basis_start = 0.0, 0
     for block in range(len(a.block_sds)):
         first, last = a.block_starts[block], a.block_starts[block + 1]
@@ -217,14 +247,11 @@ def add_blocks(
         by_raw = np.dot(basis.T, by_effect[first:last])
         variance = math.exp(2.0 * free[log_sd])
         for i in range(n):
-            informed = a.information[first + i] * variance
-            left = 1.0 / (1.0 + informed)
-            sd = math.sqrt(variance * left)
-            raw = a.pull[first + i] * variance * left + sd * free[at + i]
-            value -= 0.5 * (raw * raw / variance + math.log1p(informed))
-            gradient[log_sd] += raw * raw / variance - informed * left
-            by_raw[i] -= raw / variance
-            gradient[log_sd] += by_raw[i] * coordinate_slopes[first + i]
-            gradient[at + i] += by_raw[i] * sd
+            e, informed = first + i, a.information[first + i] * variance
+            square = raw[0, e] * raw[0, e] / variance
+            by_raw[i] -= raw[0, e] / variance
+            value -= 0.5 * (square + math.log1p(informed))
+            gradient[log_sd] += square - informed / (1.0 + informed) + by_raw[i] * raw[1, e]
+            gradient[at + i] += by_raw[i] * math.sqrt(variance / (1.0 + informed))
         basis_start += n * n
     return value

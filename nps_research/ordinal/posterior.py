@@ -14,11 +14,10 @@ from nps_research.ordinal.coordinates import parameter_coords, parameter_dims, p
 from nps_research.ordinal.frames import plain_frame, whitening_frame
 from nps_research.ordinal.geometry import group_geometries
 from nps_research.ordinal.latent import SAMPLE_DIMS
-from nps_research.ordinal.optimum import ascend
+from nps_research.ordinal.optimum import ascend, starting_point
 from nps_research.ordinal.prior_simulation import prior_draws
 from nps_research.ordinal.priors import prior_numbers
 from nps_research.ordinal.support import allowed
-from nps_research.ordinal.warp import CENTRE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,13 +72,13 @@ class Posterior:
     @cached_property
     def mode(self) -> Maximum:
         """The highest point of the density in the free coordinates."""
-        return ascend(self._start(), self.arrays)
+        return ascend(starting_point(self.arrays), self.arrays)
 
     @cached_property
     def frame(self) -> Frame:
         """The sampler's coordinates."""
         if self.arrays.starts[-1] > LARGEST_WHITENED:
-            return plain_frame(self._start())
+            return plain_frame(starting_point(self.arrays))
         return whitening_frame(self.mode)
 
     def with_answers(self, counts: Array, censored_n: Array) -> Posterior:
@@ -132,11 +131,3 @@ class Posterior:
                 "score": self.design.rating_scale.scores,
             },
         )
-
-    def _start(self) -> Array:
-        """Return the log odds of pooled answers and pseudo-answers, and zero elsewhere."""
-        arrays = self.arrays
-        start = np.where(np.isfinite(arrays.prior_sds), arrays.prior_means, 0.0)
-        start[: arrays.warp.shape[1]] = arrays.warp[CENTRE]
-        start[arrays.scale_positions] = np.log(0.5 * arrays.scale_priors)
-        return start

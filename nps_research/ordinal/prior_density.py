@@ -19,7 +19,7 @@ from nps_research.ordinal.arrays import (
     STRUCTURE,
 )
 from nps_research.ordinal.compilation import compiled, inlined
-from nps_research.ordinal.families import ADJACENT, CUMULATIVE, stopping_link
+from nps_research.ordinal.families import ADJACENT, CUMULATIVE, own_log_odds, stopping_link
 from nps_research.ordinal.links import (
     log_pdf,
     log_sigmoid,
@@ -111,7 +111,7 @@ def _add_cutpoint_densities(
     sticks, slopes = free[start : start + n], gradient[start : start + n]
     if ordered:
         return value + _add_cumulative_jacobian(sticks, slopes)
-    return value + _add_sequential_jacobian(sticks, slopes, a.options[FAMILY] == ADJACENT)
+    return value + _add_sequential_jacobian(a.options[FAMILY], sticks, slopes)
 
 
 @inlined
@@ -138,16 +138,14 @@ def _add_cumulative_jacobian(sticks: Array, slopes: Array) -> float:
 
 
 @compiled
-def _add_sequential_jacobian(sticks: Array, slopes: Array, adjacent: bool) -> float:
+def _add_sequential_jacobian(family: int, sticks: Array, slopes: Array) -> float:
     value, last = 0.0, len(sticks) - 1
     for k in range(last + 1):
-        log_odds = sticks[k]
-        if adjacent and k < last:
-            log_odds -= log_sigmoid(sticks[k + 1])
+        log_odds = own_log_odds(family, sticks, k)
         value += log_sigmoid(log_odds) + log_sigmoid(-log_odds)
         slope = 1.0 - 2.0 * sigmoid(log_odds)
         slopes[k] += slope
-        if adjacent and k < last:
+        if family == ADJACENT and k < last:
             slopes[k + 1] -= slope * sigmoid(-sticks[k + 1])
     return value
 

@@ -17,6 +17,7 @@ from nps_research.ordinal.arrays import (
     STICKS,
     STRUCTURE,
     block_basis,
+    sums_above,
 )
 from nps_research.ordinal.warp import unwarped_rows
 
@@ -105,9 +106,8 @@ def _sticks(arrays: Arrays, family: Family, draws: int, generator: np.random.Gen
 
 def _random_sticks(generator: np.random.Generator, concentration: Array, draws: int) -> Array:
     """Draw log odds of Beta variables, the sticks of Dirichlet shares."""
-    rest = np.cumsum(concentration[::-1])[::-1][1:]
     stop = _random_log_gamma(generator, concentration[:-1], draws)
-    return stop - _random_log_gamma(generator, rest, draws)
+    return stop - _random_log_gamma(generator, sums_above(concentration), draws)
 
 
 def _random_log_gamma(generator: np.random.Generator, shape: Array, draws: int) -> Array:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nps_research.ordinal.labels import term_names
 from nps_research.survey_files import unknown_name
 
 if TYPE_CHECKING:
@@ -190,7 +191,8 @@ def prior_numbers(priors: Priors, design: Design, family: Family) -> PriorNumber
     ValueError
         If `priors` names a term that the model does not have.
     """
-    named = _NamedPriors(priors, design)
+    names = term_names(design)
+    named = _NamedPriors(priors.terms, [name for each in names.values() for name in each])
     unit = family.latent_sd
     slopes = np.column_stack([design.cells.predictors, _cut_columns(design)])
     sds = priors.coefficient_sd * unit / _units(slopes, design.cells.shares)
@@ -203,13 +205,11 @@ def prior_numbers(priors: Priors, design: Design, family: Family) -> PriorNumber
         # Widths that spread the inner categories over the middle four standard deviations.
         log_width_mean=math.log(4.0 * unit / max(categories - 2, 1)),
         log_width_sd=1.0,
-        coefficients=named(design.terms, sds[:n_terms]),
-        scale_coefficients=named(
-            [f"scale[{term}]" for term in design.scale_terms], priors.scale_sd
-        ),
-        cut_coefficients=named(design.cut_terms, sds[n_terms:]),
-        no_answer=named([f"no_answer[{term}]" for term in design.hurdle_terms], NO_ANSWER_SD),
-        group_sd=named(_group_names(design), priors.group_sd * unit)[1],
+        coefficients=named(names["coefficients"], sds[:n_terms]),
+        scale_coefficients=named(names["scale_coefficients"], priors.scale_sd),
+        cut_coefficients=named(names["cut_coefficients"], sds[n_terms:]),
+        no_answer=named(names["no_answer"], NO_ANSWER_SD),
+        group_sd=named(names["group_sd"], priors.group_sd * unit)[1],
         cutpoint_sd=float(named(["cutpoint_sd"], priors.cutpoint_sd)[1, 0]),
     )
 
@@ -217,19 +217,11 @@ def prior_numbers(priors: Priors, design: Design, family: Family) -> PriorNumber
 class _NamedPriors:
     """Overrides of priors by name, over a default for each of a list of names."""
 
-    def __init__(self, priors: Priors, design: Design) -> None:
-        known = [
-            *design.terms,
-            *(f"scale[{term}]" for term in design.scale_terms),
-            *design.cut_terms,
-            *(f"no_answer[{term}]" for term in design.hurdle_terms),
-            *_group_names(design),
-            *(["cutpoint_sd"] if design.cutpoint_levels else []),
-        ]
-        for name in priors.terms:
+    def __init__(self, overrides: Mapping[str, Override], known: Sequence[str]) -> None:
+        for name in overrides:
             if name not in known:
                 raise ValueError(unknown_name("term", name, known))
-        self.overrides = priors.terms
+        self.overrides = overrides
 
     def __call__(self, names: Sequence[str], sd: Array | float) -> Array:
         defaults = np.broadcast_to(sd, len(names))
@@ -242,10 +234,6 @@ class _NamedPriors:
 
 def _mean_and_sd(prior: Override) -> tuple[float, float]:
     return prior if isinstance(prior, tuple) else (0.0, prior)
-
-
-def _group_names(design: Design) -> list[str]:
-    return [f"sd({term.label})" for term in design.cells.group_terms]
 
 
 def _cut_columns(design: Design) -> Array:

@@ -87,9 +87,6 @@ def build(
 
 def _coordinates(design: Design, structure: str) -> dict[str, list[Any]]:
     coords = parameter_coords(design) | {"cell": list(range(len(design.cells)))}
-    for term in design.cells.monotonic:
-        # A variable of PyMC and its dimension cannot have the same name.
-        coords[step_dim(term)] = list(range(1, term.steps + 1))
     if structure != FLEXIBLE:
         n_widths = structure_matrix(structure, len(coords["cutpoint"])).shape[1]
         coords["width"] = list(range(n_widths))

@@ -9,6 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from scipy import special
 
+from nps_research.ordinal.arrays import sums_above
 from nps_research.ordinal.priors import Normal
 from nps_research.ordinal.pymc_families import log_stick_slopes, stick_cutpoints
 
@@ -34,11 +35,10 @@ def dirichlet_sticks(name: str, concentration: Array, dims: str | None = None) -
     dims : str, optional
         Of the variable, which has one element less than there are categories.
     """
-    remaining = np.cumsum(concentration[::-1])[::-1][1:]
     return pm.CustomDist(
         name,
         concentration[:-1],
-        remaining,
+        sums_above(concentration),
         logp=_log_beta_of_log_odds,
         random=_random_log_odds,
         support_point=_mean_log_odds,

@@ -9,10 +9,11 @@ import pandas as pd
 import xarray as xr
 from scipy.special import logsumexp
 
+from nps_research.ordinal.labels import quantity_names, reported_variables
 from nps_research.ordinal.latent import SAMPLE_DIMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
 # Sensitivity with Power-Scaling": powers near 1, and the sensitivity from which on they look.
 POWERS = (0.99, 1.01)
 SENSITIVE = 0.05
-# The sampler's form of parameters that are looked at under their own names.
-REPEATED = ("sticks", "shares", "cutpoint_centre", "log_widths", "raw_")
-LABELS = {
-    "cutpoints": "cutpoint[{}]",
-    "coefficients": "{}",
-    "cut_coefficients": "{}",
-    "scale_coefficients": "scale[{}]",
-}
 
 
 def prior_sensitivity(
@@ -117,12 +110,14 @@ def _totals(draws: ScoreDraws, log_p: Array) -> Array:
 
 def _quantities(draws: ScoreDraws, by: str | Sequence[str] | None) -> dict[str, Array]:
     """Return draws by name, shape (chain, draw) each."""
-    named = _flat({"nps": draws.nps()})
-    if by is not None:
-        named |= _flat({"nps": draws.nps(by)})
-    names = [name for name in map(str, draws.parameters) if not name.startswith(REPEATED)]
-    named |= _flat({name: draws.parameters[name] for name in names})
-    return {name: values for name, values in named.items() if _varies(values)}
+    nps = [draws.nps()] if by is None else [draws.nps(), draws.nps(by)]
+    parameters = [draws.parameters[name] for name in reported_variables(draws.parameters)]
+    return {
+        name: values
+        for variable in [*(each.rename("nps") for each in nps), *parameters]
+        for name, values in zip(quantity_names(variable), _rows(variable), strict=True)
+        if _varies(values)
+    }
 
 
 def _varies(values: Array) -> bool:
@@ -130,26 +125,10 @@ def _varies(values: Array) -> bool:
     return not np.isnan(values).all() and np.ptp(values) != 0
 
 
-def _flat(variables: Mapping[str, xr.DataArray]) -> dict[str, Array]:
-    flat: dict[str, Array] = {}
-    for name, variable in variables.items():
-        inner = [dim for dim in variable.dims if dim not in SAMPLE_DIMS]
-        ordered = variable.transpose(*inner, *SAMPLE_DIMS)
-        for place in np.ndindex(*[ordered.sizes[dim] for dim in inner]):
-            element = ordered[place]
-            position = ", ".join(str(element[dim].item()) for dim in inner)
-            flat[_label(name, position)] = element.to_numpy()
-    return flat
-
-
-def _label(variable: str, position: str) -> str:
-    """Name a quantity as the summary of a fit does."""
-    if variable in LABELS:
-        return LABELS[variable].format(position)
-    if variable.startswith("sd_"):
-        return f"sd({variable.removeprefix('sd_')})"
-    name = variable.removeprefix("effect_")
-    return f"{name}[{position}]" if position else name
+def _rows(variable: xr.DataArray) -> Array:
+    """Return the draws of every number of a variable, shape (numbers, chain, draw)."""
+    values = variable.transpose(..., *SAMPLE_DIMS).to_numpy()
+    return values.reshape(-1, *values.shape[-2:])
 
 
 def _sensitivities(quantities: dict[str, Array], component: ArrayLike) -> list[float]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nps_research.ordinal.density import log_density
+from nps_research.ordinal.density import log_densities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,5 +24,4 @@ def allowed(free: Array, arrays: Arrays) -> NDArray[np.bool_]:
     nobody = arrays._replace(
         entries=np.zeros((0, 3)), entry_starts=np.zeros_like(arrays.entry_starts)
     )
-    gradient = np.empty(free.shape[1])
-    return np.array([log_density(each, gradient, nobody) > -np.inf for each in free])
+    return np.asarray(log_densities(free, nobody) > -np.inf)

@@ -46,16 +46,6 @@ def warped(coordinate: float, warp: Array) -> tuple[float, float, float]:
 
 
 @compiled
-def warped_rows(coordinates: Array, warp: Array) -> Array:
-    """Return the sticks at coordinates, shape (draws, sticks)."""
-    sticks = np.empty_like(coordinates)
-    for k in range(coordinates.shape[1]):
-        for draw in range(len(coordinates)):
-            sticks[draw, k] = warped(coordinates[draw, k], warp[:, k])[0]
-    return sticks
-
-
-@compiled
 def unwarped_rows(sticks: Array, warp: Array) -> Array:
     """Return the coordinates of sticks, shape (draws, sticks), by bisection and Newton steps."""
     coordinates = np.empty_like(sticks)
