@@ -19,7 +19,7 @@ import numpy as np
 from scipy import special
 
 from nps_research.calibration_results import SbcResult
-from nps_research.ordinal.compilation import FOLDER
+from nps_research.ordinal.compilation import MACHINE_CODE
 from nps_research.ordinal.draws import ScoreDraws
 from nps_research.ordinal.labels import reported_variables
 from nps_research.ordinal.leaving_out import answers_given, log_likelihoods
@@ -182,7 +182,10 @@ def sbc(
 
 def code_identity() -> dict[str, Any]:
     """Return the code that replicates depend on, for `nps_research.replication.replicated`."""
-    return {"machine_code": FOLDER.name, "versions": session_information()["version"].to_dict()}
+    return {
+        "machine_code": MACHINE_CODE.folder.name,
+        "versions": session_information()["version"].to_dict(),
+    }
 
 
 def simulated(posterior: Posterior, truth: xr.Dataset, generator: np.random.Generator) -> Design:

@@ -23,7 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Lowest first. A module may import its own layer and those below; nothing may form a cycle.
 LAYERS = (
     {"scale"},
-    {"session"},
+    {"compilation", "session"},
     {"survey_files"},
     {"value_labels"},
     {"survey_rules"},
@@ -86,12 +86,17 @@ INNER_LAYERS = {
         {"parallelism"},
     ),
     "market": (
+        {"compilation"},
         {"shocks"},
+        {"defaults"},
+        {"mechanisms", "regimes"},
         {"population"},
-        {"mechanisms"},
-        {"regimes"},
+        {"events"},
         {"simulate"},
         {"estimands"},
+        {"shapley", "grids"},
+        {"attribution"},
+        {"scenarios"},
     ),
 }
 # Not numba, without which there is no ordinal model: it takes half a second.
