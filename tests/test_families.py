@@ -12,8 +12,6 @@ from nps_research.ordinal.families import (
     FAMILIES,
     Family,
     cell_log_likelihood,
-    logit_gaps,
-    logit_log_likelihood,
     stick_cutpoints,
 )
 from nps_research.ordinal.links import LINK_NAMES
@@ -179,37 +177,6 @@ def test_the_likelihood_of_a_cell_adds_up_its_answers(name, link):
     n = entries[1:, 0]
     assert found == pytest.approx(sum(n * [value for value, _ in single]), rel=1e-14)
     np.testing.assert_allclose(slopes, 10.0 + n @ [slope for _, slope in single], rtol=1e-13)
-
-
-@every_cuts
-def test_the_short_form_of_the_cumulative_logit_model_is_exact(cuts):
-    # Exact to rounding errors of z itself, which log(1 - F(z)) = log F(z) - z leaves.
-    family, top = Family("cumulative", "logit"), len(CUTS[cuts])
-    for z, low in product(positions(cuts), range(top + 1)):
-        for high in range(low, top + 1):
-            value, slopes = likelihood(family, z, [(1, low, high)])
-            found, by_z = short_likelihood(z, [(1.0, low, high)])
-            rounding = 4.0 * np.finfo(float).eps * np.abs(z).max()
-            assert found == pytest.approx(value, rel=1e-12, abs=rounding)
-            np.testing.assert_allclose(by_z, slopes, rtol=1e-10, atol=1e-15)
-
-
-def test_the_short_form_reads_only_the_cuts_that_answers_need():
-    z = np.array([np.nan, -0.4, 0.3, np.nan])
-    value, slopes = short_likelihood(z, [(2.0, 2, 2)], 1, 3)
-    expected, by_z = likelihood(Family("cumulative", "logit"), z, [(2.0, 2, 2)])
-    assert value == pytest.approx(expected)
-    np.testing.assert_allclose(slopes, by_z)
-
-
-def short_likelihood(z, entries, low=0, high=None):
-    """The same as `likelihood`, from the short form of the cumulative logit model."""
-    high = len(z) if high is None else high
-    gaps, work, slopes = np.full((2, len(z)), np.nan), np.empty((2, len(z) + 1)), np.zeros(len(z))
-    logit_gaps(z, low, high, gaps)
-    entries = np.array(entries, dtype=float)
-    value = logit_log_likelihood(z, low, high, gaps, entries, 0, len(entries), work, slopes)
-    return value, slopes
 
 
 STICKS = {

@@ -43,6 +43,15 @@ class Arrays(NamedTuple):
         Answers: number, lowest and highest possible category; sorted by cell.
     entry_starts : numpy.ndarray of int64, shape (cells + 1,)
         First entry of every cell.
+    crossing_starts : numpy.ndarray of int64, shape (cutpoints + 1,)
+        First crossing of every cut. A crossing is a cell that has answers next to the cut.
+    crossing_cells : numpy.ndarray of int64, shape (crossings,)
+        Cells of the crossings.
+    crossing_n : numpy.ndarray, shape (2, crossings)
+        Answers in the categories next below the cut, and next above it.
+    gaps : numpy.ndarray, shape (gaps, 4)
+        Answers between two cuts: number, first cell whose cuts are as far apart, lower and upper
+        cut.
     predictors : numpy.ndarray, shape (cells, terms)
         Less their average over respondents, in standard deviations.
     offset : numpy.ndarray, shape (cells,)
@@ -108,6 +117,10 @@ class Arrays(NamedTuple):
     starts: Integers
     entries: Array
     entry_starts: Integers
+    crossing_starts: Integers
+    crossing_cells: Integers
+    crossing_n: Array
+    gaps: Array
     predictors: Array
     offset: Array
     scale_predictors: Array
@@ -142,6 +155,20 @@ class Arrays(NamedTuple):
     scale_priors: Array
     log_constant: Array
     units: Array
+
+
+def without_answers(arrays: Arrays) -> Arrays:
+    """Return the arrays of the same model before anybody has answered."""
+    gaps = arrays.gaps.copy()
+    gaps[:, 0] = 0.0
+    return arrays._replace(
+        entries=np.zeros((0, 3)),
+        entry_starts=np.zeros_like(arrays.entry_starts),
+        crossing_starts=np.zeros_like(arrays.crossing_starts),
+        crossing_cells=np.zeros(0, dtype=np.int64),
+        crossing_n=np.zeros((2, 0)),
+        gaps=gaps,
+    )
 
 
 def sums_above(values: Array) -> Array:

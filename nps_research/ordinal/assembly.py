@@ -30,6 +30,13 @@ from nps_research.ordinal.arrays import (
 from nps_research.ordinal.links import LOG_2PI
 from nps_research.ordinal.priors import Normal, StudentT
 from nps_research.ordinal.structures import FLEXIBLE, structure_matrix
+from nps_research.ordinal.tallies import (
+    crossing_tallies,
+    entries,
+    entry_tallies,
+    first_alike,
+    gap_tallies,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,13 +101,14 @@ def likelihood_arrays(
     n_cutpoints = design.counts.shape[1] - 1
     half = np.full(n_cutpoints + 1, 0.5)
     n_sticks = n_cutpoints if coordinates == STICKS else 0
+    predictors = _predictors(design, starts)
     return Arrays(
         options=np.array([family.code, family.link_code, coordinates, 0, 0]),
         starts=starts,
         structure=_structure_matrix(structure, n_cutpoints),
         warp=_warp(design, half, n_sticks, stretch=0.0),
-        **_answers(design),
-        **_predictors(design, starts),
+        **_answers(design, predictors),
+        **predictors,
         **_monotonic(design.cells),
         **_groups(design.cells, geometries, starts),
         **_hurdle(design.cells),
@@ -141,15 +149,16 @@ def _starts(design: Design, structure: str) -> Integers:
     return np.array([0, *accumulate(sizes)])
 
 
-def _answers(design: Design) -> dict[str, Any]:
-    cell, category = np.nonzero(design.counts)
-    exact = np.column_stack([design.counts[cell, category], category, category])
-    intervals = np.column_stack([design.censored_n, design.censored[:, 1:]])
-    cells = np.concatenate([cell, design.censored[:, 0]])
-    entries = np.concatenate([exact, intervals]).astype(float)
-    order = np.argsort(cells, kind="stable")
-    starts = np.searchsorted(cells[order], np.arange(len(design.cells) + 1))
-    return {"entries": np.ascontiguousarray(entries[order]), "entry_starts": starts}
+def _answers(design: Design, predictors: dict[str, Any]) -> dict[str, Any]:
+    given, n_cells, n_cuts = entries(design), len(design.cells), design.counts.shape[1] - 1
+    by_cell = ("cutpoint_group", "scale_predictors", "cut_predictors")
+    alike = first_alike(np.column_stack([predictors[name] for name in by_cell]))
+    may_cross = bool(design.cut_terms)
+    return {
+        **entry_tallies(given, n_cells),
+        **crossing_tallies(given, n_cells, n_cuts),
+        "gaps": gap_tallies(given, alike, n_cuts, all_gaps=may_cross),
+    }
 
 
 def _predictors(design: Design, starts: Integers) -> dict[str, Any]:

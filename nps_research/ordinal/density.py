@@ -28,14 +28,11 @@ from nps_research.ordinal.arrays import (
     STEPS,
 )
 from nps_research.ordinal.compilation import compiled, inlined
-from nps_research.ordinal.families import (
-    CUMULATIVE,
-    cell_log_likelihood,
-    logit_gaps,
-    logit_log_likelihood,
-)
+from nps_research.ordinal.families import CUMULATIVE, cell_log_likelihood
 from nps_research.ordinal.links import LOGIT, log_sigmoid, sigmoid
+from nps_research.ordinal.logistic import add_crossings, add_gaps
 from nps_research.ordinal.parts import (
+    CellSlopes,
     Parts,
     add_blocks,
     block_effects,
@@ -107,6 +104,9 @@ def log_densities(free: Array, a: Arrays) -> Array:
 def cell_log_likelihoods(free: Array, a: Arrays) -> tuple[Array, Array]:
     """Return the log-likelihood of every cell, and its slope by the cell's eta.
 
+    In cumulative logit models, what does not depend on eta is counted with the first cell that has
+    the same cuts.
+
     Parameters
     ----------
     free : numpy.ndarray
@@ -117,35 +117,39 @@ def cell_log_likelihoods(free: Array, a: Arrays) -> tuple[Array, Array]:
     effects, _ = block_effects(free, a)
     natural, _ = natural_vector(free, effects, a)
     parts, _ = parts_of(natural, effects, a)
-    values, by_eta, _ = _cells(natural, a, parts, zeros_like(parts))
-    return values, by_eta
+    cells = _cells(natural, a, parts, zeros_like(parts))
+    return cells.values, cells.by_eta
 
 
 @inlined
 def _add_cells(natural: Array, gradient: Array, a: Arrays, parts: Parts, slopes: Parts) -> float:
     """Return the log-likelihood; add its slopes to the gradient and to `slopes`."""
-    values, by_eta, by_log_sd = _cells(natural, a, parts, slopes)
+    cells = _cells(natural, a, parts, slopes)
     if a.predictors.shape[1] > 0:
-        gradient[a.starts[COEFFICIENTS] : a.starts[STEPS]] += np.dot(a.predictors.T, by_eta)
+        gradient[a.starts[COEFFICIENTS] : a.starts[STEPS]] += np.dot(a.predictors.T, cells.by_eta)
     if a.scale_predictors.shape[1] > 0:
         gradient[a.starts[SCALE] : a.starts[CUT_SPECIFIC]] += np.dot(
-            a.scale_predictors.T, by_log_sd
+            a.scale_predictors.T, cells.by_log_sd
         )
-    _spread(a, by_eta, slopes)
+    _spread(a, cells.by_eta, slopes)
     for m in range(len(a.step_counts)):
         at = a.starts[COEFFICIENTS] + a.step_positions[m]
         gradient[at] += np.sum(parts.levels[m] * slopes.levels[m])
-    return np.sum(values)
+    return np.sum(cells.values)
 
 
 @inlined
-def _cells(natural: Array, a: Arrays, parts: Parts, slopes: Parts) -> tuple[Array, Array, Array]:
-    """Return the log-likelihood of every cell, and its slopes by the cell's eta and log sd."""
+def _cells(natural: Array, a: Arrays, parts: Parts, slopes: Parts) -> CellSlopes:
+    """Return the log-likelihood of every cell and its slopes; add those by parts to `slopes`."""
     eta = _linear_predictor(natural[a.starts[COEFFICIENTS] : a.starts[STEPS]], a, parts)
     precision = _precision(natural[a.starts[SCALE] : a.starts[CUT_SPECIFIC]], a)
-    values, by_eta, by_log_sd = np.zeros(len(eta)), np.zeros(len(eta)), np.zeros(len(eta))
-    _answers(a, eta, precision, parts, slopes, values, by_eta, by_log_sd)
-    return values, by_eta, by_log_sd
+    cells = CellSlopes(np.zeros(len(eta)), np.zeros(len(eta)), np.zeros(len(eta)))
+    if a.options[FAMILY] == CUMULATIVE and a.options[LINK] == LOGIT:
+        add_gaps(a, precision, parts, slopes, cells)
+        add_crossings(a, eta, precision, parts, slopes, cells)
+    else:
+        _add_answers(a, eta, precision, parts, slopes, cells)
+    return cells
 
 
 @inlined
@@ -184,28 +188,19 @@ def _spread(a: Arrays, by_eta: Array, slopes: Parts) -> None:
 
 
 @inlined
-def _answers(
-    a: Arrays,
-    eta: Array,
-    precision: Array,
-    parts: Parts,
-    slopes: Parts,
-    values: Array,
-    by_eta: Array,
-    by_log_sd: Array,
+def _add_answers(
+    a: Arrays, eta: Array, precision: Array, parts: Parts, slopes: Parts, cells: CellSlopes
 ) -> None:
-    """Write the log-likelihood of every cell, and its slopes by the cell's eta and log sd."""
+    """Add the log-likelihood of every cell, and its slopes by cells and by parts."""
     # `a` is taken apart here: handing all of it to a function costs as much as a cell.
     entries, entry_starts, cutpoint_group = a.entries, a.entry_starts, a.cutpoint_group
     cut_predictors, cutpoints, shifts = a.cut_predictors, parts.cutpoints, parts.shifts
     by_cutpoint, by_shift = slopes.cutpoints, slopes.shifts
+    values, by_eta, by_log_sd = cells
     family, link = a.options[FAMILY], a.options[LINK]
     n_cuts, n_shifts = cutpoints.shape[1], len(shifts)
     few = family == CUMULATIVE and n_shifts == 0
-    alike = n_shifts == 0 and a.scale_predictors.shape[1] == 0
-    logit = family == CUMULATIVE and link == LOGIT
     z, by_z, work = np.empty(n_cuts), np.empty(n_cuts), np.empty((2, n_cuts + 1))
-    shared_gaps = _shared_gaps(cutpoints, logit and alike)
     for j in range(len(eta)):
         first, last, group = entry_starts[j], entry_starts[j + 1], cutpoint_group[j]
         low, high = _cuts_of_entries(entries, first, last, n_cuts) if few else (0, n_cuts)
@@ -215,22 +210,14 @@ def _answers(
         if n_shifts > 0 and not _shifted(z, shifts, cut_predictors[j], precision[j], family):
             values[j] = -math.inf
             return
-        if logit:
-            gaps = shared_gaps[group]
-            if not alike:
-                logit_gaps(z, low, high, gaps)
-            values[j] = logit_log_likelihood(z, low, high, gaps, entries, first, last, work, by_z)
-        else:
-            values[j] = cell_log_likelihood(family, link, z, entries, first, last, work, by_z)
-        slope = by_scale = 0.0
+        values[j] = cell_log_likelihood(family, link, z, entries, first, last, work, by_z)
         for k in range(low, high):
             by_position = by_z[k] * precision[j]
-            slope -= by_position
-            by_scale -= by_z[k] * z[k]
+            by_eta[j] -= by_position
+            by_log_sd[j] -= by_z[k] * z[k]
             by_cutpoint[group, k] += by_position
             for r in range(n_shifts):
                 by_shift[r, k] -= cut_predictors[j, r] * by_position
-        by_eta[j], by_log_sd[j] = slope, by_scale
 
 
 @inlined
@@ -242,16 +229,6 @@ def _shifted(z: Array, shifts: Array, predictors: Array, precision: float, famil
         if family == CUMULATIVE and k > 0 and z[k] < z[k - 1]:
             return False
     return True
-
-
-@compiled
-def _shared_gaps(cutpoints: Array, wanted: bool) -> Array:
-    """Return the gaps of every group's cutpoints, for cells that do not change distances."""
-    gaps = np.empty((cutpoints.shape[0], 2, cutpoints.shape[1]))
-    if wanted:
-        for group in range(len(cutpoints)):
-            logit_gaps(cutpoints[group], 0, cutpoints.shape[1], gaps[group])
-    return gaps
 
 
 @inlined

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nps_research.ordinal.compilation import compiled, inlined
+from nps_research.ordinal.compilation import compiled
 from nps_research.ordinal.links import (
     LATENT_SD,
     LINK_NAMES,
@@ -172,84 +172,6 @@ def cell_log_likelihood(
         _add_adjacent_slopes(mirror(link), z, log_p, weights, slopes)
     else:
         _add_sequential_slopes(stopping_link(family, link), z, weights, slopes)
-    return value
-
-
-@inlined
-def logit_gaps(z: Array, low: int, high: int, gaps: Array) -> None:
-    """Write what a cumulative logit model needs of the distances between neighbouring cuts.
-
-    P(Y = k) is F(z[k]) (1 - F(z[k-1])) (1 - exp(z[k-1] - z[k])): the logarithm of the last factor
-    and its slope depend on the cuts alone, so cells with the same cuts share them.
-
-    Parameters
-    ----------
-    z : numpy.ndarray
-        Latent positions of the cuts, shape (categories - 1,).
-    low, high : int
-        Cuts low .. high - 1 are known.
-    gaps : numpy.ndarray
-        Shape (2, categories - 1).
-    """
-    for k in range(low + 1, high):
-        width = math.expm1(z[k] - z[k - 1])
-        gaps[0, k] = math.log(width) - (z[k] - z[k - 1]) if width < math.inf else 0.0
-        gaps[1, k] = 1.0 / width
-
-
-@inlined
-def logit_log_likelihood(
-    z: Array,
-    low: int,
-    high: int,
-    gaps: Array,
-    entries: Array,
-    first: int,
-    last: int,
-    work: Array,
-    slopes: Array,
-) -> float:
-    """Do as `cell_log_likelihood` for the cumulative logit model: one exponential a cut.
-
-    Parameters
-    ----------
-    z : numpy.ndarray
-        Latent positions of the cuts, shape (categories - 1,).
-    low, high : int
-        The answers need the cuts low .. high - 1.
-    gaps : numpy.ndarray
-        From `logit_gaps`, shape (2, categories - 1).
-    entries, first, last
-        As for `cell_log_likelihood`.
-    work : numpy.ndarray
-        Scratch space, at least (2, categories).
-    slopes : numpy.ndarray
-        Shape (categories - 1,).
-    """
-    log_below, below = work[0], work[1]
-    for k in range(low, high):
-        e = math.exp(-abs(z[k]))
-        upper = 1.0 / (1.0 + e)
-        below[k] = upper if z[k] > 0.0 else e * upper
-        log_below[k] = min(z[k], 0.0) - math.log1p(e)
-    value, top = 0.0, len(z)
-    for entry in range(first, last):
-        n, lowest, highest = entries[entry, 0], int(entries[entry, 1]), int(entries[entry, 2])
-        if lowest > 0 and highest < top:
-            if lowest == highest:
-                gap, inner = gaps[0, lowest], gaps[1, lowest]
-            else:
-                width = z[highest] - z[lowest - 1]
-                gap, inner = log1mexp(-width), 1.0 / math.expm1(width)
-            value += n * gap
-            slopes[lowest - 1] -= n * inner
-            slopes[highest] += n * inner
-        if lowest > 0:
-            value += n * (log_below[lowest - 1] - z[lowest - 1])
-            slopes[lowest - 1] -= n * below[lowest - 1]
-        if highest < top:
-            value += n * log_below[highest]
-            slopes[highest] += n * (1.0 - below[highest])
     return value
 
 

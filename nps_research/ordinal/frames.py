@@ -49,6 +49,15 @@ def whitening_frame(mode: Maximum) -> Frame:
 
     Directions in which the density is flat, or not yet concave, keep their own units.
     """
+    return Frame(mode.free, _spread(mode))
+
+
+def sds(mode: Maximum) -> Array:
+    """Return the standard deviations of the normal distribution of this frame, (dimensions,)."""
+    return np.asarray(np.linalg.norm(_spread(mode), axis=1))
+
+
+def _spread(mode: Maximum) -> Array:
     values, vectors = np.linalg.eigh(mode.curvature)
-    sds = np.where(values > FLATTEST, np.maximum(values, FLATTEST), 1.0) ** -0.5
-    return Frame(mode.free, np.ascontiguousarray(vectors * sds))
+    axes = np.where(values > FLATTEST, np.maximum(values, FLATTEST), 1.0) ** -0.5
+    return np.ascontiguousarray(vectors * axes)

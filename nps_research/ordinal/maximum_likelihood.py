@@ -265,7 +265,7 @@ def _warn_of_infinite_estimates(
 ) -> None:
     names = design.terms + [f"scale[{term}]" for term in design.scale_terms] + design.cut_terms
     first = arrays.starts[COEFFICIENTS]
-    se = np.sqrt(np.diag(estimate.covariance))[first : first + len(names)]
+    se = _standard_errors(estimate.covariance)[first : first + len(names)]
     distance = np.abs(estimate.free[first : first + len(names)])
     far = ~(se < SEPARATED_SE) | (distance > SEPARATED_SE)
     infinite = [name for name, each in zip(names, far, strict=True) if each]
@@ -315,7 +315,7 @@ def _labelled(
     terms = _term_names(reduced)
     source, n_cutpoints = np.cumsum(given)[:-1], int(given.sum()) - 1
     rows = [labels[int(np.flatnonzero(source == k)[0])] for k in range(1, n_cutpoints + 1)] + terms
-    errors = np.sqrt(np.diag(covariance))
+    errors = _standard_errors(covariance)
     cutpoints = np.array([-np.inf, *values[:n_cutpoints], np.inf])[source]
     cutpoint_errors = np.array([np.nan, *errors[:n_cutpoints], np.nan])[source]
     estimates = pd.DataFrame(
@@ -333,6 +333,12 @@ def _labelled(
         n=int(design.cells.sizes.sum()),
         n_parameters=len(estimate.free),
     )
+
+
+def _standard_errors(covariance: Array) -> Array:
+    """Return standard errors, infinite where rounding turned a flat direction's variance."""
+    variances = np.diag(covariance)
+    return np.asarray(np.sqrt(np.where(variances < 0.0, np.inf, variances)))
 
 
 def _term_names(design: Design) -> list[str]:

@@ -16,7 +16,7 @@ from nps_research.ordinal.design import build_design
 from nps_research.ordinal.draws import ScoreDraws
 from nps_research.ordinal.families import FAMILIES, Family
 from nps_research.ordinal.fit import OrdinalFit
-from nps_research.ordinal.frames import whitening_frame
+from nps_research.ordinal.frames import sds, whitening_frame
 from nps_research.ordinal.geometry import group_geometries
 from nps_research.ordinal.laplace import laplace_sample
 from nps_research.ordinal.links import LINK_NAMES
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from nps_research.ordinal.maximum_likelihood import MaximumLikelihood
 
 METHODS = ("nuts", "laplace")
+# Standard deviation of the logarithm of a group-level sd that the answers keep away from zero.
+WELL_KNOWN = 0.15
 
 
 class OrdinalModel:
@@ -208,7 +210,7 @@ class OrdinalModel:
         self,
         draws: int = 1000,
         *,
-        tune: int = 500,
+        tune: int = 300,
         chains: int = 4,
         random_seed: int | None = None,
         target_accept: float | None = None,
@@ -311,8 +313,10 @@ class OrdinalModel:
     @property
     def _target_accept(self) -> float:
         """Groups that differ little make the posterior narrow where their sd is small."""
-        grouped = bool(self.design.cells.group_terms) or self.design.cutpoint_levels is not None
-        return 0.95 if grouped else 0.9
+        scales = self.posterior.arrays.scale_positions
+        if len(scales) == 0:
+            return 0.9
+        return 0.8 if sds(self.posterior.mode)[scales].max() < WELL_KNOWN else 0.95
 
     def _provenance(self, posterior: Posterior, random_seed: int | None) -> dict[str, str]:
         """Return what identifies a fit: the input hash covers answers and design matrices."""

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 # What tells nutpie that the density is not finite here: the trajectory ends as a divergence.
 REFUSED = 4
+# From so many dimensions on, to estimate correlations takes longer than it saves: the frame has
+# removed most of them.
+MANY = 50
 # Columns of the table of addresses.
 ADDRESS, ROWS, COLUMNS = range(3)
 
@@ -72,40 +75,44 @@ def _arrays_at(t: Integers) -> Arrays:
         starts=_integers(t, 1),
         entries=_matrix(t, 2),
         entry_starts=_integers(t, 3),
-        predictors=_matrix(t, 4),
-        offset=_vector(t, 5),
-        scale_predictors=_matrix(t, 6),
-        cut_predictors=_matrix(t, 7),
-        cut_columns=_integers(t, 8),
-        cut_loadings=_matrix(t, 9),
-        step_codes=_integer_matrix(t, 10),
-        step_counts=_integers(t, 11),
-        step_positions=_integers(t, 12),
-        step_shares=_matrix(t, 13),
-        group_index=_integer_matrix(t, 14),
-        group_values=_matrix(t, 15),
-        block_starts=_integers(t, 16),
-        block_sds=_integers(t, 17),
-        block_coordinates=_integers(t, 18),
-        group_averages=_vector(t, 19),
-        information=_vector(t, 20),
-        pull=_vector(t, 21),
-        projection=_matrix(t, 22),
-        warp=_matrix(t, 23),
-        basis=_vector(t, 24),
-        cutpoint_group=_integers(t, 25),
-        structure=_matrix(t, 26),
-        hurdle_predictors=_matrix(t, 27),
-        answered=_vector(t, 28),
-        unanswered=_vector(t, 29),
-        dirichlet=_vector(t, 30),
-        cutpoint_prior=_vector(t, 31),
-        prior_means=_vector(t, 32),
-        prior_sds=_vector(t, 33),
-        scale_positions=_integers(t, 34),
-        scale_priors=_vector(t, 35),
-        log_constant=_vector(t, 36),
-        units=_vector(t, 37),
+        crossing_starts=_integers(t, 4),
+        crossing_cells=_integers(t, 5),
+        crossing_n=_matrix(t, 6),
+        gaps=_matrix(t, 7),
+        predictors=_matrix(t, 8),
+        offset=_vector(t, 9),
+        scale_predictors=_matrix(t, 10),
+        cut_predictors=_matrix(t, 11),
+        cut_columns=_integers(t, 12),
+        cut_loadings=_matrix(t, 13),
+        step_codes=_integer_matrix(t, 14),
+        step_counts=_integers(t, 15),
+        step_positions=_integers(t, 16),
+        step_shares=_matrix(t, 17),
+        group_index=_integer_matrix(t, 18),
+        group_values=_matrix(t, 19),
+        block_starts=_integers(t, 20),
+        block_sds=_integers(t, 21),
+        block_coordinates=_integers(t, 22),
+        group_averages=_vector(t, 23),
+        information=_vector(t, 24),
+        pull=_vector(t, 25),
+        projection=_matrix(t, 26),
+        warp=_matrix(t, 27),
+        basis=_vector(t, 28),
+        cutpoint_group=_integers(t, 29),
+        structure=_matrix(t, 30),
+        hurdle_predictors=_matrix(t, 31),
+        answered=_vector(t, 32),
+        unanswered=_vector(t, 33),
+        dirichlet=_vector(t, 34),
+        cutpoint_prior=_vector(t, 35),
+        prior_means=_vector(t, 36),
+        prior_sds=_vector(t, 37),
+        scale_positions=_integers(t, 38),
+        scale_priors=_vector(t, 39),
+        log_constant=_vector(t, 40),
+        units=_vector(t, 41),
     )
 
 
@@ -173,7 +180,7 @@ def sample(
         chains=chains,
         seed=random_seed,
         save_warmup=False,
-        adaptation="low_rank",
+        adaptation="diag" if len(frame.centre) >= MANY else "low_rank",
         **settings,
     )
     drawn = tree["posterior"]["free"].to_numpy()
@@ -186,7 +193,7 @@ def nutpie_model(arrays: Arrays, frame: Frame) -> Any:
     """Return the model as `nutpie.sample` takes it, with one variable: the coordinates ``free``."""
     from nutpie.compile_pymc import CompiledPyMCModel  # noqa: PLC0415  (slow to import)
 
-    held = [*arrays, frame.centre, np.ascontiguousarray(frame.spread)]
+    held = [np.ascontiguousarray(each) for each in (*arrays, frame.centre, frame.spread)]
     size = len(frame.centre)
     density, identity = _callbacks()
 

@@ -54,6 +54,21 @@ class Parts(NamedTuple):
     shifts: Array
 
 
+class CellSlopes(NamedTuple):
+    """The log-likelihood of every cell, and its slopes.
+
+    Attributes
+    ----------
+    values, by_eta, by_log_sd : numpy.ndarray, shape (cells,)
+        Log-likelihood, and its slopes by the cell's eta and by the logarithm of its latent standard
+        deviation.
+    """
+
+    values: Array
+    by_eta: Array
+    by_log_sd: Array
+
+
 @inlined
 def parts_of(natural: Array, effects: Array, a: Arrays) -> tuple[Parts, Array]:
     """Return the parts, and the derivatives of cutpoints by their coordinates."""

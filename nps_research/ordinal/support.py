@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nps_research.ordinal.arrays import without_answers
 from nps_research.ordinal.density import log_densities
 
 if TYPE_CHECKING:
@@ -21,7 +22,4 @@ def allowed(free: Array, arrays: Arrays) -> NDArray[np.bool_]:
     if len(arrays.cut_columns) == 0:
         return np.ones(len(free), dtype=bool)
     # Without answers the density is that of the prior, wherever no cuts cross.
-    nobody = arrays._replace(
-        entries=np.zeros((0, 3)), entry_starts=np.zeros_like(arrays.entry_starts)
-    )
-    return np.asarray(log_densities(free, nobody) > -np.inf)
+    return np.asarray(log_densities(free, without_answers(arrays)) > -np.inf)
