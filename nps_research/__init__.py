@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from nps_research.datasets import list_datasets, load_counts, load_table
     from nps_research.diagnostics import interval_table
     from nps_research.differences import mean_difference, nps_difference
+    from nps_research.market.attribution import attribute
+    from nps_research.market.estimands import uplift
+    from nps_research.market.grids import sweep
+    from nps_research.market.mechanisms import Incentives
+    from nps_research.market.regimes import (
+        DeltaTarget,
+        LevelTarget,
+        NorthStar,
+        PayForActions,
+        PayPerPoint,
+    )
+    from nps_research.market.simulate import Market
     from nps_research.metrics import bottom_box, csat, mean_score, nps, shares, top_box
     from nps_research.ordinal.comparison import compare, three_bins
     from nps_research.ordinal.criticism import impact
@@ -31,11 +43,19 @@ __version__ = "0.1.0"
 # Public names and the modules that define them: a name is imported when it is first used, so that
 # importing the package costs nothing.
 _HOMES = {
+    "DeltaTarget": "market.regimes",
+    "Incentives": "market.mechanisms",
+    "LevelTarget": "market.regimes",
+    "Market": "market.simulate",
     "Normal": "ordinal.priors",
+    "NorthStar": "market.regimes",
     "OrdinalModel": "ordinal.model",
+    "PayForActions": "market.regimes",
+    "PayPerPoint": "market.regimes",
     "Priors": "ordinal.priors",
     "RatingScale": "scale",
     "StudentT": "ordinal.priors",
+    "attribute": "market.attribution",
     "bottom_box": "metrics",
     "compare": "ordinal.comparison",
     "csat": "metrics",
@@ -53,26 +73,36 @@ _HOMES = {
     "nps_precision_sample_size": "planning",
     "nps_sample_size": "planning",
     "parallelism": "ordinal.parallelism",
+    "published_estimates": "agreement",
     "random_split": "counts",
     "read_survey": "survey",
-    "published_estimates": "agreement",
     "record": "claims",
     "record_estimate": "claims",
     "record_posterior": "claims",
     "session_information": "session",
     "shares": "metrics",
+    "sweep": "market.grids",
     "tabulate": "counts",
     "three_bins": "ordinal.comparison",
     "top_box": "metrics",
+    "uplift": "market.estimands",
 }
 _MODULES = ("claims", "ordinal_plots", "plots")
 
 __all__ = [
+    "DeltaTarget",
+    "Incentives",
+    "LevelTarget",
+    "Market",
     "Normal",
+    "NorthStar",
     "OrdinalModel",
+    "PayForActions",
+    "PayPerPoint",
     "Priors",
     "RatingScale",
     "StudentT",
+    "attribute",
     "bottom_box",
     "claims",
     "compare",
@@ -101,9 +131,11 @@ __all__ = [
     "record_posterior",
     "session_information",
     "shares",
+    "sweep",
     "tabulate",
     "three_bins",
     "top_box",
+    "uplift",
 ]
 
 

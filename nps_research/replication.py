@@ -104,11 +104,15 @@ class _Clock:
 def _computed(
     simulate: Simulation, spans: Sequence[Span], n_jobs: int
 ) -> Iterator[tuple[Span, Arrays]]:
-    """Go through the batches in the order in which they are finished."""
+    """Go through the batches as they are finished, or at the end where a backend cannot say so."""
     from joblib import Parallel, delayed  # noqa: PLC0415  (slow to import)
+    from joblib.parallel import get_active_backend  # noqa: PLC0415
 
+    streams = get_active_backend()[0].supports_return_generator
     tasks = (delayed(_batch)(simulate, span) for span in spans)
-    yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks)
+    yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered" if streams else "list")(
+        tasks
+    )
 
 
 def _batch(simulate: Simulation, span: Span) -> tuple[Span, Arrays]:

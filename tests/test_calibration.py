@@ -3,6 +3,7 @@
 import itertools
 from math import factorial
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,6 +70,10 @@ class TestUniformity:
             uniformity_p([0, 0, 0])
 
 
+def itself(number):
+    return {"x": number}
+
+
 class TestReplication:
     def test_interrupted_runs_go_on(self, tmp_path):
         calls = []
@@ -81,6 +86,12 @@ class TestReplication:
         found = replicated(simulate, 2 * BATCH + 3, identity={"a": 1}, folder=tmp_path)
         assert calls == list(range(2 * BATCH + 3))
         assert found["square"].tolist() == [number**2 for number in calls]
+
+    @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing", "sequential"])
+    def test_backends_change_nothing(self, backend):
+        with joblib.parallel_config(backend=backend):
+            found = replicated(itself, BATCH + 1, identity={}, n_jobs=2)
+        assert found["x"].tolist() == list(range(BATCH + 1))
 
     def test_other_replicates_are_not_mixed_in(self, tmp_path):
         replicated(lambda number: {"x": number}, 1, identity={"seed": 1, "n": 2}, folder=tmp_path)
