@@ -91,8 +91,8 @@ def test_bambi_has_the_versions_of_this_package_except_formulae():
     assert "://" not in locks[1].read_text()
 
 
-# Cases that take many minutes and have no recorded figures yet; benchmarks/README.md says so.
-NOT_RECORDED = {"200 agents", "continuous"}
+# Takes many minutes and has no recorded figures yet; benchmarks/README.md says so.
+NOT_RECORDED = {"continuous"}
 
 
 def test_stored_results_cover_every_case_and_route():
