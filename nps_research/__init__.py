@@ -87,7 +87,7 @@ _HOMES = {
     "top_box": "metrics",
     "uplift": "market.estimands",
 }
-_MODULES = ("claims", "ordinal_plots", "plots")
+_MODULES = ("claims", "market_plots", "ordinal_plots", "plots", "regime_plots")
 
 __all__ = [
     "DeltaTarget",
@@ -113,6 +113,7 @@ __all__ = [
     "load_counts",
     "load_fit",
     "load_table",
+    "market_plots",
     "mean_difference",
     "mean_score",
     "nps",
@@ -129,6 +130,7 @@ __all__ = [
     "record",
     "record_estimate",
     "record_posterior",
+    "regime_plots",
     "session_information",
     "shares",
     "sweep",

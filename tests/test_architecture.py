@@ -97,10 +97,12 @@ INNER_LAYERS = {
         {"months"},
         {"runs"},
         {"simulate"},
-        {"ranks", "tallies"},
+        {"bunching", "ranks", "stopping", "tallies"},
         {"sums"},
         {"estimands"},
+        {"conduct", "fingerprints"},
         {"grids", "shapley"},
+        {"comparisons", "statements"},
         {"attribution", "scenarios", "sensitivity"},
     ),
 }

@@ -239,3 +239,8 @@ def test_the_same_on_a_dask_cluster(expected, tmp_path):
     ):
         found = small_sweep(folder=tmp_path)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_numbers_that_are_possible_only_together_can_be_swept_over():
+    axes = {"agency.cost_both": [0.9], "agency.cost_gaming": [3.0]}
+    assert len(sweep(MARKET, axes, 1, random_seed=1)) == 1

@@ -295,6 +295,14 @@ def test_the_default_rollout_is_staggered_with_controls():
     assert Market(rollout=np.array([4, 5]), teams=2).rollout_months == (4, 5)
 
 
+def test_a_market_shows_its_sizes_and_what_was_changed():
+    world = Market(customers=50).with_values({"begging.shift": 0.6})
+    assert repr(world) == (
+        "Market(customers=50, agents=40, teams=8, months=24, rollout=None, "
+        "third_party_collection=False, begging.shift=0.6)"
+    )
+
+
 def test_runs_and_markets_can_be_sent_to_other_processes(everything):
     assert pickle.loads(pickle.dumps(WORLD)) == WORLD  # noqa: S301  (our own bytes)
     assert same(everything, pickle.loads(pickle.dumps(everything)))  # noqa: S301
@@ -311,6 +319,7 @@ def test_runs_and_markets_can_be_sent_to_other_processes(everything):
         ({"rollout": (3, None)}, "one month for each of the 8 teams; found 2"),
         ({"rollout": [None] * 8}, "a month for one team at least"),
         ({"rollout": (-1,) * 8}, "from 0 to 23"),
+        ({"rollout": True}, "found True for team 0"),
     ],
 )
 def test_impossible_markets_are_refused(arguments, message):

@@ -58,6 +58,8 @@ def test_numbers_outside_their_range_are_refused(number):
 def test_incentives_are_checked_and_combined():
     with pytest.raises(ValueError, match=r"intensity of begging must be from 0 to 1; found 1\.2"):
         Incentives(begging=1.2)
+    with pytest.raises(ValueError, match="intensity of begging must be from 0 to 1; found much"):
+        Incentives(begging="much")
     with pytest.raises(ValueError, match="completion_incentive must be from -1 to 1; found -2"):
         Incentives(completion_incentive=-2)
     with pytest.raises(ValueError, match=r"bging.*begging"):

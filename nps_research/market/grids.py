@@ -26,7 +26,7 @@ from nps_research.survey_files import unknown_name
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from nps_research.market.simulate import Market
 
@@ -43,31 +43,42 @@ class World:
     regime: Regime | None = None
 
     def with_value(self, name: str, value: Any) -> World:
-        """Return a copy with one number changed.
+        """Return a copy with one number changed, as `with_values`."""
+        return self.with_values({name: value})
+
+    def with_values(self, values: Mapping[str, Any]) -> World:
+        """Return a copy with some numbers changed, all at once: some are possible only together.
 
         Parameters
         ----------
-        name : str
-            A mechanism, for its intensity; ``"regime"``, or a field of it such as
+        values : mapping
+            By name: a mechanism, for its intensity; ``"regime"``, or a field of it such as
             ``"regime.target"``; a field of the market such as ``"customers"``, or any number of
             `defaults()` such as ``"begging.shift"``.
-        value : object
-            Whatever belongs there.
 
         Raises
         ------
         ValueError
-            If there is no such name, or the value is outside its range.
+            If there is no such name, or a value is outside its range.
         """
-        first, _, rest = name.partition(".")
-        if name in MECHANISMS:
-            return replace(self, incentives=replace(self.incentives, **{name: value}))
-        if first == REGIME:
-            return replace(self, regime=_regime_with(self.regime, rest, value))
-        known = [*MECHANISMS, REGIME, *(each.name for each in fields(self.market))]
-        if not rest and name not in known:
+        world, of_market = self, {}
+        for name, value in values.items():
+            first, _, rest = name.partition(".")
+            if name in MECHANISMS:
+                world = replace(world, incentives=replace(world.incentives, **{name: value}))
+            elif first == REGIME:
+                world = replace(world, regime=_regime_with(world.regime, rest, value))
+            else:
+                of_market[name] = value
+        _check_names(self.market, of_market)
+        return replace(world, market=world.market.with_values(of_market))
+
+
+def _check_names(market: Market, names: Iterable[str]) -> None:
+    for name in names:
+        known = [*MECHANISMS, REGIME, *(each.name for each in fields(market))]
+        if "." not in name and name not in known:
             raise ValueError(unknown_name("name to sweep over", name, known))
-        return replace(self, market=self.market.with_values({name: value}))
 
 
 class Worlds(Sequence[World]):
@@ -110,11 +121,11 @@ class Grid(Worlds):
 
     def at(self, place: int) -> World:
         """Make the world of one combination."""
-        world = self.world
         places = np.unravel_index(place, [len(each) for _, each in self.axes])
-        for (name, each), position in zip(self.axes, places, strict=True):
-            world = world.with_value(name, each[position])
-        return world
+        values = {
+            name: each[position] for (name, each), position in zip(self.axes, places, strict=True)
+        }
+        return self.world.with_values(values)
 
     def points(self) -> pd.DataFrame:
         """Return one row a world with the values that it has."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Self
 
+import numpy as np
+
 from nps_research.market.defaults import Section, default_values
 from nps_research.survey_files import unknown_name
 
@@ -233,7 +235,8 @@ withholding, demotivation, crowding_out : float
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             lowest = -1.0 if name == "completion_incentive" else 0.0
-            if not lowest <= value <= 1.0:
+            number = isinstance(value, int | float | np.number)
+            if not number or not lowest <= value <= 1.0:
                 raise ValueError(
                     f"the intensity of {name} must be from {lowest:g} to 1; found {value}."
                 )

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+SIZES = ("customers", "agents", "teams", "months", "rollout", "third_party_collection")
+
+
+@dataclass(frozen=True, repr=False)
 class Market:
     """A firm with customers, agents in teams, a survey, and perhaps incentives.
 
@@ -84,10 +87,25 @@ class Market:
         self._check_sizes()
         self._check_rollout()
 
+    def __repr__(self) -> str:
+        own = {name: getattr(self, name) for name in SIZES} | self._changed_numbers()
+        return f"Market({', '.join(f'{name}={value!r}' for name, value in own.items())})"
+
+    def _changed_numbers(self) -> dict[str, float]:
+        """Return the numbers that are not those of `defaults()`."""
+        groups = ((self.mechanisms, Mechanisms()), (self.parameters, Parameters()))
+        return {
+            f"{section}.{name}": value
+            for group, usual in groups
+            for section, numbers in vars(group).items()
+            for name, value in vars(numbers).items()
+            if value != getattr(getattr(usual, section), name)
+        }
+
     def _check_sizes(self) -> None:
         for name in ("customers", "agents", "teams", "months"):
             value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < 1:
+            if not _is_whole(value) or value < 1:
                 raise ValueError(f"{name} must be a whole number from 1 on; found {value}.")
         for inner, outer, name in (("agents", "teams", "team"), ("customers", "agents", "agent")):
             if getattr(self, inner) < getattr(self, outer):
@@ -104,8 +122,7 @@ class Market:
                 f"{len(months)}."
             )
         for team, month in enumerate(months):
-            whole = month is None or isinstance(month, int | np.integer)
-            if not whole or (month is not None and not 0 <= month < self.months):
+            if month is not None and not (_is_whole(month) and 0 <= month < self.months):
                 raise ValueError(
                     f"rollout must be a month from 0 to {self.months - 1}, or None for a team "
                     f"that never gets incentives; found {month} for team {team}."
@@ -227,6 +244,10 @@ class Market:
     def _since(self, population: Population) -> NDArray[np.int64]:
         months = [NEVER if month is None else month for month in self.rollout_months]
         return np.array(months, np.int64)[population.team]
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def thresholds(parameters: Parameters) -> Array:
