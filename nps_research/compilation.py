@@ -48,21 +48,15 @@ class MachineCode:
         function : callable
             Of numbers and NumPy arrays.
         """
-        with self._kept():
-            build = numba.njit(cache=True, error_model="numpy", nogil=True)
-            return cast("Function", build(function))
+        return self._built(function)
 
     def fused[Function: Callable[..., Any]](self, function: Function) -> Function:
         """Compile `function` with products and sums in one step where the processor has it."""
-        with self._kept():
-            build = numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
-            return cast("Function", build(function))
+        return self._built(function, fastmath={"contract"})
 
     def summed[Function: Callable[..., Any]](self, function: Function) -> Function:
         """Compile `function` with sums in the order that is fastest, the same at every call."""
-        with self._kept():
-            build = numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
-            return cast("Function", build(function))
+        return self._built(function, fastmath={"reassoc"})
 
     def inlined[Function: Callable[..., Any]](self, function: Function) -> Function:
         """Compile `function` into each of its callers.
@@ -70,9 +64,7 @@ class MachineCode:
         For functions that take a structure of many arrays: to hand it over costs more than their
         work.
         """
-        with self._kept():
-            build = numba.njit(cache=True, error_model="numpy", nogil=True, inline="always")
-            return cast("Function", build(function))
+        return self._built(function, inline="always")
 
     def compiled_for_c(self, signature: Any) -> Callable[[Callable[..., int]], Any]:
         """Compile a function at once, to be called by its address.
@@ -88,6 +80,11 @@ class MachineCode:
                 return numba.cfunc(signature, cache=True, error_model="numpy")(function)
 
         return build
+
+    def _built[Function: Callable[..., Any]](self, function: Function, **options: Any) -> Function:
+        with self._kept():
+            build = numba.njit(cache=True, error_model="numpy", nogil=True, **options)
+            return cast("Function", build(function))
 
     @contextmanager
     def _kept(self) -> Iterator[None]:

@@ -99,8 +99,7 @@ def conduct(run: Run) -> dict[str, float]:
     0.3
     """
     agents, events = run.agents, run.events
-    paid = np.arange(len(events))[:, None] >= run.since
-    exposed = np.where(paid[:, run.population.agent], events, 0)
+    paid, exposed = run.paid, np.where(run.exposed, events, 0)
     sampled = _count(exposed, Event.FRAME)
     return {name: float(value) for name, value in values(sums(run)).items()} | {
         "service": float(agents.service[paid].mean()),

@@ -270,12 +270,38 @@ def auc(leaving: Integers) -> Array:
     stayed, left = leaving[..., 0], leaving[..., 1]
     above = stayed[..., ::-1].cumsum(axis=-1)[..., ::-1]
     twice_lower = (left * (2 * above - stayed)).sum(axis=-1)
-    return _ratio(twice_lower, 2 * stayed.sum(axis=-1) * left.sum(axis=-1))
+    return ratio(twice_lower, 2 * stayed.sum(axis=-1) * left.sum(axis=-1))
+
+
+def happened(of: Sums, *events: Event) -> Integers:
+    """Return how often events happened, all of them together.
+
+    Parameters
+    ----------
+    of : Sums
+        Of any number of runs.
+    *events : Event
+        One or more.
+    """
+    bits = [int(event).bit_length() - 1 for event in events]
+    return np.asarray(of["events"][..., bits].sum(axis=-1))
+
+
+def ratio(numerator: Array | Integers, denominator: Array | Integers) -> Array:
+    """Divide, NaN where there is nothing to divide by.
+
+    Examples
+    --------
+    >>> ratio(np.array([1, 2]), np.array([4, 0]))
+    array([0.25,  nan])
+    """
+    found: Array = np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan)
+    return np.divide(numerator, denominator, out=found, where=denominator != 0)
 
 
 def _scores(of: Sums) -> dict[str, Array]:
     answers = of["scores"].sum(axis=-1)
-    nps = _ratio(100 * (of["scores"] @ NPS_VALUES), answers)
+    nps = ratio(100 * (of["scores"] @ NPS_VALUES), answers)
     observed, honest, census = (nps[..., survey] for survey in (RECORDED, HONEST, CENSUS))
     return {
         "observed_nps": observed,
@@ -285,7 +311,7 @@ def _scores(of: Sums) -> dict[str, Array]:
         "selection": honest - census,
         "answers": answers[..., RECORDED].astype(float),
         "honest_answers": answers[..., HONEST].astype(float),
-        "response_rate": _ratio(answers[..., RECORDED], _happened(of, Event.FRAME)),
+        "response_rate": ratio(answers[..., RECORDED], happened(of, Event.FRAME)),
     }
 
 
@@ -311,7 +337,7 @@ def _feedback(of: Sums) -> dict[str, Array]:
         "honest_verbatims": honest,
         "lost_verbatims": honest - heard,
         "unheard_detractors": unheard,
-        "recoveries": _happened(of, Event.RECOVERED).astype(float),
+        "recoveries": happened(of, Event.RECOVERED).astype(float),
     }
 
 
@@ -321,7 +347,7 @@ def _business(of: Sums) -> dict[str, Array]:
     cents |= {"costs": costs, "net_revenue": cents["revenue"] - costs}
     return {name: each / CENTS for name, each in cents.items()} | {
         "referrals": cents["referrals"] / MILLION,
-        "churners": _happened(of, Event.CHURNED).astype(float),
+        "churners": happened(of, Event.CHURNED).astype(float),
     }
 
 
@@ -331,9 +357,9 @@ def _standing(of: Sums) -> dict[str, Array]:
     return {
         "rank_agreement": tau[..., RECORDED],
         "honest_rank_agreement": tau[..., HONEST],
-        "top_precision": _ratio(top[..., RECORDED], top[..., -1]),
-        "honest_top_precision": _ratio(top[..., HONEST], top[..., -1]),
-        "misallocated_bonus": _ratio(bonuses[..., 0], bonuses[..., 1]),
+        "top_precision": ratio(top[..., RECORDED], top[..., -1]),
+        "honest_top_precision": ratio(top[..., HONEST], top[..., -1]),
+        "misallocated_bonus": ratio(bonuses[..., 0], bonuses[..., 1]),
     }
 
 
@@ -350,24 +376,13 @@ def _bunching(of: Sums) -> dict[str, Array]:
         "target_excess": above - below,
         "target_reached": reached,
     }
-    shares = {name: _ratio(each, quarters) for name, each in found.items()}
+    shares = {name: ratio(each, quarters) for name, each in found.items()}
     return {name: each[..., RECORDED] for name, each in shares.items()} | {
         f"honest_{name}": each[..., HONEST] for name, each in shares.items()
     }
 
 
-def _happened(of: Sums, event: Event) -> Integers:
-    """Return how often an event happened."""
-    return of["events"][..., int(event).bit_length() - 1]
-
-
 def _correlation(parts: Integers) -> Array:
     """Divide a sum of products by the root of the product of sums of squares, last axis."""
     squares = parts[..., 1].astype(float) * parts[..., 2]
-    return _ratio(parts[..., 0], np.sqrt(squares))
-
-
-def _ratio(numerator: Array | Integers, denominator: Array | Integers) -> Array:
-    """Divide, NaN where there is nothing to divide by."""
-    found: Array = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
-    return np.divide(numerator, denominator, out=found, where=denominator != 0)
+    return ratio(parts[..., 0], np.sqrt(squares))

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from nps_research.market.estimands import CENTS, NPS_VALUES, auc
+from nps_research.market.estimands import CENTS, NPS_VALUES, auc, happened, ratio
 from nps_research.market.events import Event
 from nps_research.market.population import SEGMENTS
 from nps_research.market.sums import sums
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     type Array = NDArray[np.float64]
     type Integers = NDArray[np.int64]
 
-SCORES = np.arange(11)
+SCORES = np.arange(TEN + 1)
 MONTHS_A_YEAR = 12
 # What can be targeted in place of the net promoter score, as the worth of each score.
 MEASURES: dict[str, Integers] = {
     "nps": NPS_VALUES,
     "mean": SCORES,
     "top_box": (SCORES == TEN).astype(np.int64),
-    "csat": (SCORES >= 9).astype(np.int64),
+    "csat": (SCORES >= LOWEST_PROMOTER).astype(np.int64),
 }
 # Events and what they are counted among.
 _RATES: dict[str, tuple[tuple[Event, ...], Event]] = {
@@ -67,15 +67,14 @@ def traces(of: Sums) -> dict[str, Array]:
         surveys met by a demand; `ten_share` of recorded answers from 6 up that are 10, and
         `low_share` of recorded answers that are 6 or less, with their honest values.
     """
-    events, scores = of["events"], of["scores"]
     rates = {
-        name: _ratio(events[..., _bits(counted)].sum(axis=-1), events[..., _bits((among,))[0]])
+        name: ratio(happened(of, *counted), happened(of, among))
         for name, (counted, among) in _RATES.items()
     }
     for survey, prefix in ((RECORDED, ""), (HONEST, "honest_")):
-        answers = scores[..., survey, :]
-        rates[f"{prefix}ten_share"] = _ratio(answers[..., TEN], answers[..., 6:].sum(axis=-1))
-        rates[f"{prefix}low_share"] = _ratio(answers[..., :7].sum(axis=-1), answers.sum(axis=-1))
+        answers = of["scores"][..., survey, :]
+        rates[f"{prefix}ten_share"] = ratio(answers[..., TEN], answers[..., 6:].sum(axis=-1))
+        rates[f"{prefix}low_share"] = ratio(answers[..., :7].sum(axis=-1), answers.sum(axis=-1))
     return rates
 
 
@@ -100,7 +99,7 @@ def measures(of: Sums) -> dict[str, Array]:
         recorded, honest = (_mean(of["scores"][..., each, :], worth) for each in (RECORDED, HONEST))
         second = _mean(of["scores"][..., HONEST, :], worth**2)
         sd = np.sqrt(np.maximum(second - honest**2, 0.0))
-        found[f"{name}_inflation"] = _ratio(recorded - honest, sd)
+        found[f"{name}_inflation"] = ratio(recorded - honest, sd)
         for survey, prefix in ((RECORDED, ""), (HONEST, "honest_")):
             leaving = of["leaving"][..., survey, OWN, :, :]
             levels = [leaving[..., worth == each, :].sum(axis=-2) for each in np.unique(worth)]
@@ -160,7 +159,7 @@ def fates(run: Run) -> dict[str, float]:
 
 def _sending(run: Run) -> dict[str, float]:
     """Return who was sent a survey, by what they would honestly say."""
-    events, census = run.events[_exposed(run)], _paid(run)[2]
+    events, census = run.events[run.exposed], _paid(run)[2]
     sent = (events & Event.SENT) > 0
     unhappy, happy = (census >= 0) & (census <= HIGHEST_DETRACTOR), census >= LOWEST_PROMOTER
     return {"sent_unhappy": _share(sent[unhappy]), "sent_happy": _share(sent[happy])}
@@ -168,7 +167,7 @@ def _sending(run: Run) -> dict[str, float]:
 
 def _bribes(run: Run) -> dict[str, float]:
     """Return how many sampled customers were offered a bribe, and which bribes bought nothing."""
-    events, census = run.events[_exposed(run)], _paid(run)[2]
+    events, census = run.events[run.exposed], _paid(run)[2]
     offered = (events[census >= 0] & Event.BRIBED) > 0
     tens = census[(events & Event.BRIBE_PAID) > 0] == TEN
     return {"bribe_offers": _share(offered), "bribes_wasted": _share(tens)}
@@ -192,7 +191,7 @@ def agreement(run: Run) -> dict[str, float]:
         Kendall's tau-b of each of `MEASURES`, recorded and (`honest_...`) honest, in the months
         with incentives; and `measures` of the run.
     """
-    agent = np.broadcast_to(run.population.agent, run.recorded.shape)[_exposed(run)]
+    agent = np.broadcast_to(run.population.agent, run.recorded.shape)[run.exposed]
     truth = _experience(run)
     recorded, honest, _ = _paid(run)
     found = {name: float(each) for name, each in measures(sums(run)).items()}
@@ -207,25 +206,15 @@ def agreement(run: Run) -> dict[str, float]:
 
 def _experience(run: Run) -> Array:
     """Return the mean true experience of each agent's contacts in months with incentives."""
-    paid = np.arange(len(run.recorded))[:, None] >= run.since
     total, contacts = (
-        np.where(paid, each, 0).sum(axis=0)
+        np.where(run.paid, each, 0).sum(axis=0)
         for each in (run.agents.experience_sum, run.agents.experience_n)
     )
-    return _ratio(total, contacts)
-
-
-def _bits(events: tuple[Event, ...]) -> list[int]:
-    return [int(event).bit_length() - 1 for event in events]
-
-
-def _exposed(run: Run) -> NDArray[np.bool_]:
-    """Return the customers and months in which agents were paid for the score."""
-    return np.asarray(np.arange(len(run.recorded))[:, None] >= run.since[run.population.agent])
+    return ratio(total, contacts)
 
 
 def _paid(run: Run) -> tuple[NDArray[np.int8], ...]:
-    exposed = _exposed(run)
+    exposed = run.exposed
     return run.recorded[exposed], run.shadow[exposed], run.census[exposed]
 
 
@@ -235,13 +224,7 @@ def _nps(scores: NDArray[np.int8]) -> float:
 
 def _mean(counts: Array | Integers, worth: Integers) -> Array:
     weights = np.asarray(counts, dtype=float)
-    return _ratio(weights @ worth, weights.sum(axis=-1))
-
-
-def _ratio(numerator: Array | Integers, denominator: Array | Integers) -> Array:
-    """Divide, NaN where there is nothing to divide by."""
-    found: Array = np.full(np.shape(denominator), np.nan)
-    return np.divide(numerator, denominator, out=found, where=denominator != 0)
+    return ratio(weights @ worth, weights.sum(axis=-1))
 
 
 def accounts(run: Run) -> pd.DataFrame:
@@ -259,7 +242,7 @@ def accounts(run: Run) -> pd.DataFrame:
         customer paid in those months), `concessions` and `giveaways` (EUR).
     """
     people, rules = run.population, run.market.mechanisms
-    exposed = _exposed(run) & (run.events > 0)
+    exposed = run.exposed & (run.events > 0)
     euros = people.value / CENTS
     conceded, given = (
         (exposed & ((run.events & event) > 0)).sum(axis=0)

@@ -90,6 +90,16 @@ class Run:
         """Bits of `Event`, 0 for customers who have left, shape (months, customers)."""
         return self.rows.events
 
+    @property
+    def paid(self) -> NDArray[np.bool_]:
+        """Months in which each agent is paid for the score, shape (months, agents)."""
+        return np.asarray(np.arange(len(self.events))[:, None] >= self.since)
+
+    @property
+    def exposed(self) -> NDArray[np.bool_]:
+        """Months in which the agent of each customer is, shape (months, customers)."""
+        return self.paid[:, self.population.agent]
+
     @cached_property
     def score_counts(self) -> pd.DataFrame:
         """Answers by score (columns) and survey (index), in teams and months with incentives."""

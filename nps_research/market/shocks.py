@@ -391,6 +391,11 @@ def normals(root: int, replicate: int, purpose: int, month: int, entities: Array
     return _drawn(draw_normals, root, replicate, purpose, month, entities)
 
 
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number, which True and False are not."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def check_seed(name: str, value: int) -> None:
     """Check a seed or the number of a replicate.
 
@@ -399,8 +404,7 @@ def check_seed(name: str, value: int) -> None:
     ValueError
         If it is no whole number from 0 to 4,294,967,295.
     """
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not (whole and 0 <= value <= LARGEST_SEED):
+    if not (is_whole(value) and 0 <= value <= LARGEST_SEED):
         raise ValueError(f"{name} must be a whole number from 0 to {LARGEST_SEED}; found {value}.")
 
 

@@ -17,7 +17,7 @@ from nps_research.market.parameters import Parameters
 from nps_research.market.population import Population, draw_population, survey_cycle
 from nps_research.market.regimes import MONTHS_A_WINDOW, POINTS, Pay
 from nps_research.market.runs import NEVER, Run
-from nps_research.market.shocks import check_seed
+from nps_research.market.shocks import check_seed, is_whole
 from nps_research.survey_files import unknown_name
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Market:
     def _check_sizes(self) -> None:
         for name in ("customers", "agents", "teams", "months"):
             value = getattr(self, name)
-            if not _is_whole(value) or value < 1:
+            if not is_whole(value) or value < 1:
                 raise ValueError(f"{name} must be a whole number from 1 on; found {value}.")
         for inner, outer, name in (("agents", "teams", "team"), ("customers", "agents", "agent")):
             if getattr(self, inner) < getattr(self, outer):
@@ -122,7 +122,7 @@ class Market:
                 f"{len(months)}."
             )
         for team, month in enumerate(months):
-            if month is not None and not (_is_whole(month) and 0 <= month < self.months):
+            if month is not None and not (is_whole(month) and 0 <= month < self.months):
                 raise ValueError(
                     f"rollout must be a month from 0 to {self.months - 1}, or None for a team "
                     f"that never gets incentives; found {month} for team {team}."
@@ -244,10 +244,6 @@ class Market:
     def _since(self, population: Population) -> NDArray[np.int64]:
         months = [NEVER if month is None else month for month in self.rollout_months]
         return np.array(months, np.int64)[population.team]
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def thresholds(parameters: Parameters) -> Array:
