@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,7 +121,7 @@ def main() -> None:
         "coverage": coverage_rows(options) if options.coverage else [],
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(_json(content))
+    options.out.write_text(results.one_line_a_row(content))
     print(f"written to {options.out}")
 
 
@@ -148,19 +147,6 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _rounded(value: Any) -> Any:
     return results.rounded(value) if isinstance(value, float) else value
-
-
-def _json(content: dict[str, Any]) -> str:
-    """Return JSON with one line a row."""
-    parts = [f"{json.dumps(name)}: {_part(value)}" for name, value in content.items()]
-    return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def _part(value: Any) -> str:
-    if not isinstance(value, list):
-        return json.dumps(value)
-    lines = ",\n".join(json.dumps(row) for row in value)
-    return f"[\n{lines}\n]"
 
 
 if __name__ == "__main__":

@@ -78,6 +78,12 @@ def setting(versions: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def one_line_a_row(content: dict[str, Any]) -> str:
+    """Return JSON in which every row of a list has a line of its own."""
+    parts = [f"{json.dumps(name)}: {_part(value)}" for name, value in content.items()]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def other_rows(path: Path, planned: set[tuple[str, str]]) -> dict[str, Any]:
     """Return the content of a results file without the rows that are to be measured again."""
     if not path.exists():
@@ -105,6 +111,13 @@ def combined(
             "Run all cases with all peers, or write to another file with --out."
         )
     return {"setting": now, "rows": with_ratios([*others["rows"], *rows])}
+
+
+def _part(value: Any) -> str:
+    if not isinstance(value, list):
+        return json.dumps(value)
+    lines = ",\n".join(json.dumps(row) for row in value)
+    return f"[\n{lines}\n]"
 
 
 def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

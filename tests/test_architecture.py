@@ -1,6 +1,7 @@
 """The package keeps its shape: imports go one way, start is light, names and sizes are sane."""
 
 import ast
+import functools
 import graphlib
 import importlib.metadata
 import importlib.util
@@ -40,13 +41,19 @@ LAYERS = (
     {"differences", "planning"},
     {"diagnostics"},
     {"ordinal"},
-    {"agreement", "churn", "comparison", "market", "inflation", "detection", "calibration"},
+    {"agreement", "market", "inflation", "detection", "calibration"},
+    {"churn"},
+    {"comparison"},
+    {"drivers", "people", "silence", "tracking"},
     {"model_coverage"},
     {"coverage"},
     {"records"},
     {"claims"},
     {"plots"},
-    {"calibration_plots", "market_plots", "ordinal_plots", "regime_plots"},
+    {"calibration_plots", "comparison_plots", "churn_plots", "market_plots", "ordinal_plots"},
+    {"regime_plots", "revenue_plots", "tracking_plots"},
+    {"driver_plots", "silence_plots"},
+    {"people_plots"},
     {"reproduction"},
     {"cli"},
 )
@@ -86,6 +93,18 @@ INNER_LAYERS = {
         {"model"},
         {"parallelism"},
     ),
+    "churn": (
+        {"outcomes"},
+        {"discrimination"},
+        {"lifetimes"},
+        {"borders", "dates", "layout", "survival"},
+        {"hazard_draws"},
+        {"holdout"},
+        {"hazard"},
+        {"resampling"},
+        {"codings", "trajectories"},
+        {"departures", "forecasts", "formula", "opinions", "orders", "recovery", "revenue"},
+    ),
     "market": (
         {"compilation"},
         {"events", "shocks"},
@@ -97,7 +116,7 @@ INNER_LAYERS = {
         {"months"},
         {"runs"},
         {"simulate"},
-        {"bunching", "ranks", "stopping", "tallies"},
+        {"bunching", "panels", "ranks", "stopping", "tallies"},
         {"sums"},
         {"estimands"},
         {"conduct", "fingerprints"},
@@ -105,8 +124,40 @@ INNER_LAYERS = {
         {"comparisons", "statements"},
         {"attribution", "scenarios", "sensitivity"},
     ),
+    "comparison": (
+        {"firms", "measured_pairs", "shifts"},
+        {"alarms", "association", "efficiency", "progress", "survey_waves"},
+        {"explanations", "firm_studies"},
+        {"detection"},
+    ),
+    "drivers": (
+        {"contrasts", "correlations"},
+        {"comparability", "relative_importance", "segments"},
+        {"ceilings", "items", "perception", "roles"},
+        {"priorities"},
+    ),
+    "people": (
+        {"score_sums", "units"},
+        {"promises", "ranking", "risk_adjustment", "unit_flags", "unit_simulation"},
+        {"unit_variance"},
+        {"aggregation", "observed_variance", "waterfall"},
+    ),
+    "silence": (
+        {"population_cells"},
+        {"nonresponse", "poststratification"},
+        {"accounts", "churn_bounds", "comments"},
+        {"account_churn", "account_revenue", "churn_ratio", "joint_response", "salience"},
+        {"simulated_accounts", "survey_timing"},
+    ),
+    "tracking": (
+        {"arrows", "wave_times"},
+        {"state_space"},
+        {"nested_laplace", "wave_draws"},
+        {"control_charts", "model"},
+        {"run_lengths", "spikes", "worlds"},
+        {"monitoring"},
+    ),
 }
-# Not numba, without which there is no ordinal model: it takes half a second.
 # Not numba, without which there is no ordinal model: it takes half a second.
 HEAVY = {
     *("arviz", "arviz_base", "arviz_plots", "arviz_stats", "matplotlib", "nbclient", "nbformat"),
@@ -228,6 +279,12 @@ def cycle(package):
     return []
 
 
+@functools.cache
+def owners():
+    """Distributions that each importable package comes from; slow to find out."""
+    return importlib.metadata.packages_distributions()
+
+
 def modules_after_import(module):
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     run = subprocess.run(  # noqa: S603  (our own interpreter and code)
@@ -317,9 +374,8 @@ def test_import_is_light(module, absent):
 
 @pytest.mark.parametrize(("module", "path"), modules(PACKAGE).items())
 def test_imported_packages_are_declared(module, path):
-    owners = importlib.metadata.packages_distributions()
     tops = {name.partition(".")[0] for name in imports(path).everywhere} - {"nps_research"}
-    used = {owner for top in tops - sys.stdlib_module_names for owner in owners.get(top, [top])}
+    used = {owner for top in tops - sys.stdlib_module_names for owner in owners().get(top, [top])}
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
     missing = {canonicalize_name(name) for name in used} - declared
     assert missing == set(), f"{module}: add to the dependencies in pyproject.toml, then make lock"

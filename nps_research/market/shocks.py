@@ -85,6 +85,8 @@ class Purpose(IntEnum):
     BELIEF = 42
     QUIT = 43
     SUCCESSOR = 44
+    # Customers, every month, after the event.
+    REFERRAL = 46
 
 
 # Multipliers and increments of the key of Philox with four words of 32 bits.
