@@ -71,7 +71,7 @@ def nps_difference(
     """
     if method not in METHODS:
         raise ValueError(unknown_name("method", method, METHODS))
-    samples = _two_samples(first, second, rating_scale, weighted=weighted)
+    samples = two_samples(first, second, rating_scale, weighted=weighted)
     values = 100 * samples[0].scale.nps_values
     estimates = _estimates(samples, values, method, level)
     table = _comparison(samples, estimates, math.inf, level, farthest=float(np.ptp(values)))
@@ -112,7 +112,7 @@ def mean_difference(
          difference    se  lower  upper     z  p_value  n_first  n_second
     all        0.71  0.28   0.16   1.26  2.55     0.01      100       100
     """
-    samples = _two_samples(first, second, rating_scale, weighted=weighted)
+    samples = two_samples(first, second, rating_scale, weighted=weighted)
     values = samples[0].scale.scores
     estimates = _estimates(samples, values, "t", level)
     freedom = _welch_freedom(samples, estimates.se)
@@ -122,13 +122,20 @@ def mean_difference(
     return table
 
 
-def _two_samples(
+def two_samples(
     first: pd.DataFrame | Survey,
     second: pd.DataFrame | Survey,
     rating_scale: RatingScale | None,
     *,
-    weighted: bool,
+    weighted: bool = False,
 ) -> list[Answers]:
+    """Return the answers of two samples, one group each, on one scale.
+
+    Raises
+    ------
+    ValueError
+        If a table is not usable or the scales differ.
+    """
     tables = [count_table(each) for each in (first, second)]
     scales = [declared_scale(table, rating_scale) for table in tables]
     if scales[0] != scales[1]:

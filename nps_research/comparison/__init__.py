@@ -1,0 +1,1 @@
+"""Which number carries the information: efficiency, alarms, association, few firms."""
