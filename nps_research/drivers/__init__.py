@@ -1,0 +1,1 @@
+"""What moves the score, and for whom: items, relative importance, segments, comparability."""

@@ -1,0 +1,1 @@
+"""What the silent would say: weights, bounds, joint models, accounts of several contacts."""
