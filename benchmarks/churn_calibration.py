@@ -225,12 +225,8 @@ def _error(values: Array) -> float:
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = results.calibration_parser("churn_calibration", __doc__)
     parser.add_argument("--truths", nargs="+", choices=TRUTHS, default=list(TRUTHS))
-    parser.add_argument("--replicates", type=int, default=200, help="of every truth")
-    parser.add_argument("--jobs", type=int, default=1, help="processes at once")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "churn_calibration")
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "churn_calibration.json")
     return parser.parse_args()
 
 

@@ -181,11 +181,8 @@ def _inflation(answers: Array) -> float:
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replicates", type=int, default=400, help="of every scenario")
-    parser.add_argument("--jobs", type=int, default=1, help="processes at once")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "driver_calibration")
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "driver_calibration.json")
+    parser = results.calibration_parser("driver_calibration", __doc__)
+    parser.set_defaults(replicates=400)
     return parser.parse_args()
 
 

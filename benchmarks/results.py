@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import os
@@ -11,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+ROOT = Path(__file__).parents[1]
 OURS = "nps_research"
 # Significant digits of the file: runs do not repeat more of them.
 DIGITS = 4
@@ -76,6 +78,24 @@ def setting(versions: dict[str, str]) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "versions": dict(sorted((versions | {"Python": platform.python_version()}).items())),
     }
+
+
+def calibration_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """Return the options that every recorded calibration has.
+
+    Parameters
+    ----------
+    name : str
+        Of its folder in build and of its file in data.
+    description : str
+        What the script does.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--replicates", type=int, default=200, help="data sets of every truth")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at once")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / name)
+    parser.add_argument("--out", type=Path, default=ROOT / "data" / f"{name}.json")
+    return parser
 
 
 def one_line_a_row(content: dict[str, Any]) -> str:

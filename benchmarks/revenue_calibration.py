@@ -97,19 +97,9 @@ def recorded(name: str, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replicates", type=int, default=200, help="of every truth")
-    parser.add_argument("--jobs", type=int, default=1, help="processes at once")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "revenue_calibration")
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "revenue_calibration.json")
-    return parser.parse_args()
-
-
 def main() -> None:
     """Run everything and write the results."""
-    options = arguments()
+    options = results.calibration_parser("revenue_calibration", __doc__).parse_args()
     content = {
         "setting": results.setting(session_information()["version"].to_dict()),
         "seed": SEED,

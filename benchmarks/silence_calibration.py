@@ -199,19 +199,9 @@ def study_rows(study: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replicates", type=int, default=200, help="of every world")
-    parser.add_argument("--jobs", type=int, default=1, help="processes at once")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "silence_calibration")
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "silence_calibration.json")
-    return parser.parse_args()
-
-
 def main() -> None:
     """Run everything and write the results."""
-    options = arguments()
+    options = results.calibration_parser("silence_calibration", __doc__).parse_args()
     rows = [row for study in STUDIES for row in study_rows(study, options)]
     setting = results.setting(session_information()["version"].to_dict())
     head = {"setting": setting, "seed": SEED, "level": LEVEL, "replicates": options.replicates}

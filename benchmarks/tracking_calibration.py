@@ -220,13 +220,9 @@ def _plain(value: Any) -> Any:
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replicates", type=int, default=200, help="data sets of every truth")
+    parser = results.calibration_parser("tracking_calibration", __doc__)
     parser.add_argument("--watched", type=int, default=1000, help="replicates of every world")
     parser.add_argument("--draws", type=int, default=5000, help="of each chain of PyMC")
-    parser.add_argument("--jobs", type=int, default=1, help="processes at once")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "tracking_calibration")
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "tracking_calibration.json")
     return parser.parse_args()
 
 

@@ -39,7 +39,7 @@ LAYERS = (
     {"answers"},
     {"metrics"},
     {"differences", "planning"},
-    {"diagnostics"},
+    {"diagnostics", "importance"},
     {"ordinal"},
     {"agreement", "market", "inflation", "detection", "calibration"},
     {"churn"},

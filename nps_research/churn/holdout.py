@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import logsumexp
 
 from nps_research.ordinal.leaving_out import psis, relative_efficiency
-from nps_research.ordinal.loo import largest_good_k, standard_error
+from nps_research.ordinal.loo import LeftOut, largest_good_k
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -33,7 +33,7 @@ class People(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class CustomerLoo:
+class CustomerLoo(LeftOut):
     """Expected log predictive density of a new customer's months, summed over customers.
 
     Attributes
@@ -46,50 +46,12 @@ class CustomerLoo:
 
     pointwise: pd.DataFrame
     threshold: float
-
-    @property
-    def n(self) -> int:
-        """Number of customers."""
-        return int(self.pointwise["n"].sum())
-
-    @property
-    def elpd(self) -> float:
-        """Expected log predictive density, summed over customers; higher is better."""
-        return self._total("elpd")
-
-    @property
-    def p_loo(self) -> float:
-        """Effective number of parameters."""
-        return self._total("p_loo")
-
-    @property
-    def se(self) -> float:
-        """Standard error of `elpd`."""
-        return standard_error(self.pointwise["elpd"].to_numpy(), self.pointwise["n"].to_numpy())
-
-    @property
-    def largest_k(self) -> float:
-        """Largest Pareto k."""
-        return float(self.pointwise["pareto_k"].max())
-
-    @property
-    def n_unreliable(self) -> int:
-        """Customers whose Pareto k is above the threshold."""
-        return int(self.pointwise.loc[self.pointwise["pareto_k"] > self.threshold, "n"].sum())
-
-    def _total(self, column: str) -> float:
-        return float(self.pointwise["n"].to_numpy() @ self.pointwise[column].to_numpy())
+    people = "customers"
 
     def __repr__(self) -> str:
-        reliable = f"every Pareto k is at most {self.threshold:.2f}"
-        if self.n_unreliable:
-            reliable = (
-                f"NOT reliable: Pareto k above {self.threshold:.2f} for {self.n_unreliable:,} of "
-                f"them (largest {self.largest_k:.2f})"
-            )
         return (
             f"LOO of customers: elpd {self.elpd:,.1f} (se {self.se:,.1f}), p_loo {self.p_loo:.1f}; "
-            f"{self.n:,} customers in {len(self.pointwise):,} kinds; {reliable}"
+            f"{self.n:,} customers in {len(self.pointwise):,} kinds; {self._reliability()}"
         )
 
     def _repr_html_(self) -> str:

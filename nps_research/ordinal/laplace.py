@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from scipy import special
 
+from nps_research.importance import resampled, standard_t
 from nps_research.ordinal.density import log_densities
 
 if TYPE_CHECKING:
@@ -49,36 +49,13 @@ def laplace_sample(
         Free vectors, shape (1, draws, dimensions), and statistics: `pareto_k` and `ess`, the
         effective number of draws of the weights.
     """
-    from arviz_stats.base import array_stats  # noqa: PLC0415  (slow to import)
-
     generator = np.random.default_rng(random_seed)
-    proposed, log_proposal = _proposals(frame, draws, generator)
-    log_weights = log_densities(proposed, arrays) - log_proposal
-    smoothed, k = array_stats.psislw(-log_weights)
-    weights = special.softmax(smoothed)
-    chosen = _systematic(weights, generator)
+    standard, log_proposal = standard_t(draws, len(frame.centre), PROPOSAL_DF, generator)
+    proposed = np.ascontiguousarray(frame.free(standard))
+    kept = resampled(log_densities(proposed, arrays) - log_proposal, generator)
     stats = {
-        "pareto_k": float(k),
-        "ess": float(1.0 / np.sum(weights**2)),
+        "pareto_k": kept.pareto_k,
+        "ess": kept.ess,
         "diverging": (("chain", "draw"), np.zeros((1, draws), dtype=bool)),
     }
-    return proposed[None, chosen], xr.Dataset(stats)
-
-
-def _proposals(frame: Frame, draws: int, generator: np.random.Generator) -> tuple[Array, Array]:
-    """Return draws of the proposal, and their log densities up to a constant."""
-    n = len(frame.centre)
-    normal = generator.standard_normal((draws, n))
-    chi_square = generator.chisquare(PROPOSAL_DF, (draws, 1)) / PROPOSAL_DF
-    standard = normal / np.sqrt(chi_square)
-    distance = np.sum(standard**2, axis=1)
-    log_proposal = -0.5 * (PROPOSAL_DF + n) * np.log1p(distance / PROPOSAL_DF)
-    return np.ascontiguousarray(frame.free(standard)), log_proposal
-
-
-def _systematic(weights: Array, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Draw positions in proportion to weights, by one random number: the least varied way."""
-    n = len(weights)
-    points = (generator.uniform() + np.arange(n)) / n
-    chosen = np.searchsorted(np.cumsum(weights), points).clip(max=n - 1)
-    return generator.permutation(chosen)
+    return proposed[None, kept.chosen], xr.Dataset(stats)

@@ -39,8 +39,68 @@ class LooWarning(UserWarning):
     """A leave-one-out estimate that importance sampling cannot give."""
 
 
+class LeftOut:
+    """Sums over people, each left out in turn, of the figures that people of one kind share.
+
+    Attributes
+    ----------
+    pointwise : pandas.DataFrame
+        One row a kind: `n` people, and for each of them `elpd`, `p_loo` and `pareto_k`.
+    threshold : float
+        Largest Pareto k at which importance sampling is reliable.
+    people : str
+        What they are called.
+    """
+
+    pointwise: pd.DataFrame
+    threshold: float
+    people = "respondents"
+
+    @property
+    def n(self) -> int:
+        """Number of people."""
+        return int(self.pointwise["n"].sum())
+
+    @property
+    def elpd(self) -> float:
+        """Expected log predictive density, summed over people; higher is better."""
+        return self._total("elpd")
+
+    @property
+    def p_loo(self) -> float:
+        """Effective number of parameters."""
+        return self._total("p_loo")
+
+    @property
+    def se(self) -> float:
+        """Standard error of `elpd`."""
+        return standard_error(self.pointwise["elpd"].to_numpy(), self.pointwise["n"].to_numpy())
+
+    @property
+    def largest_k(self) -> float:
+        """Largest Pareto k."""
+        return float(self.pointwise["pareto_k"].max())
+
+    @property
+    def n_unreliable(self) -> int:
+        """People whose Pareto k is above the threshold."""
+        unreliable = self.pointwise["pareto_k"] > self.threshold
+        return int(self.pointwise.loc[unreliable, "n"].sum())
+
+    def _total(self, column: str) -> float:
+        return float(self.pointwise["n"].to_numpy() @ self.pointwise[column].to_numpy())
+
+    def _reliability(self) -> str:
+        if not self.n_unreliable:
+            return f"every Pareto k is at most {self.threshold:.2f}"
+        return (
+            f"NOT reliable: Pareto k above {self.threshold:.2f} for {self.n_unreliable:,} of "
+            f"{self.n:,} {self.people} (largest {self.largest_k:.2f})"
+        )
+
+
 @dataclass(frozen=True, eq=False)
-class LooResult:
+class LooResult(LeftOut):
     """Expected log predictive density of a new respondent's answer, summed over respondents.
 
     Attributes
@@ -62,53 +122,11 @@ class LooResult:
     threshold: float
     design: Design
 
-    @property
-    def n(self) -> int:
-        """Number of respondents."""
-        return int(self.pointwise["n"].sum())
-
-    @property
-    def elpd(self) -> float:
-        """Expected log predictive density, summed over respondents; higher is better."""
-        return self._total("elpd")
-
-    @property
-    def p_loo(self) -> float:
-        """Effective number of parameters."""
-        return self._total("p_loo")
-
-    @property
-    def se(self) -> float:
-        """Standard error of `elpd`."""
-        return standard_error(self.pointwise["elpd"].to_numpy(), self.pointwise["n"].to_numpy())
-
-    @property
-    def largest_k(self) -> float:
-        """Largest Pareto k."""
-        return float(self.pointwise["pareto_k"].max())
-
-    @property
-    def n_unreliable(self) -> int:
-        """Respondents whose Pareto k is above the threshold."""
-        unreliable = self.pointwise["pareto_k"] > self.threshold
-        return int(self.pointwise.loc[unreliable, "n"].sum())
-
-    def _total(self, column: str) -> float:
-        return float(self.pointwise["n"].to_numpy() @ self.pointwise[column].to_numpy())
-
     def __repr__(self) -> str:
         return (
             f"LOO of {self.outcome}: elpd {self.elpd:,.1f} (se {self.se:,.1f}), "
             f"p_loo {self.p_loo:.1f}; {self.n:,} respondents, {len(self.pointwise)} different "
             f"answers; {self._reliability()}"
-        )
-
-    def _reliability(self) -> str:
-        if not self.n_unreliable:
-            return f"every Pareto k is at most {self.threshold:.2f}"
-        return (
-            f"NOT reliable: Pareto k above {self.threshold:.2f} for {self.n_unreliable:,} of "
-            f"{self.n:,} respondents (largest {self.largest_k:.2f})"
         )
 
     def _repr_html_(self) -> str:

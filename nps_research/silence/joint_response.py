@@ -21,6 +21,7 @@ from scipy import optimize, special
 
 from nps_research.counts import declared_scale
 from nps_research.diagnostics import INTERVAL_KIND, LaplaceReport
+from nps_research.importance import resampled, standard_t
 from nps_research.silence.churn_bounds import joint_counts
 
 if TYPE_CHECKING:
@@ -133,22 +134,14 @@ class JointResponse:
         -------
         JointResponseFit
         """
-        from arviz_stats.base import array_stats  # noqa: PLC0415  (slow to import)
-
         generator = np.random.default_rng(random_seed)
         mode = self._mode()
         root = np.linalg.cholesky(np.linalg.inv(self._curvature(mode)))
-        standard = generator.standard_normal((draws, len(mode)))
-        standard /= np.sqrt(generator.chisquare(PROPOSAL_DF, (draws, 1)) / PROPOSAL_DF)
-        heights = np.log1p((standard**2).sum(axis=1) / PROPOSAL_DF)
+        standard, log_proposal = standard_t(draws, len(mode), PROPOSAL_DF, generator)
         proposed = mode + standard @ root.T
-        log_weights = self.log_density(proposed) + 0.5 * (PROPOSAL_DF + len(mode)) * heights
-        smoothed, k = array_stats.psislw(-log_weights)
-        weights = special.softmax(smoothed)
-        points = (generator.uniform() + np.arange(draws)) / draws
-        chosen = np.searchsorted(np.cumsum(weights), points).clip(max=draws - 1)
-        report = LaplaceReport(float(k), float(1 / (weights**2).sum()), draws)
-        return JointResponseFit(self, proposed[chosen], report)
+        kept = resampled(self.log_density(proposed) - log_proposal, generator)
+        report = LaplaceReport(kept.pareto_k, kept.ess, draws)
+        return JointResponseFit(self, proposed[kept.chosen], report)
 
     def functionals(self, free: Array) -> dict[str, Array]:
         """Return what the parameters say of everybody, of those who answer and of the silent."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
+from nps_research.importance import resampled, standard_t, systematic
 from nps_research.tracking.arrows import spread_out
 from nps_research.tracking.state_space import log_densities, maxima
 
@@ -127,17 +128,13 @@ def sampled(waves: Waves, mixture: Mixture, draws: int, random_seed: int | None)
     Weights are smoothed, and k tells whether they can be trusted: Vehtari, Simpson, Gelman, Yao and
     Gabry 2024, "Pareto Smoothed Importance Sampling".
     """
-    from arviz_stats.base import array_stats  # noqa: PLC0415  (slow to import)
-
     generator = np.random.default_rng(random_seed)
-    node = _systematic(mixture.weights, draws, generator)
+    node = systematic(mixture.weights, draws, generator)
     free, log_proposal = _proposed(mixture, node, generator)
     log_target = log_densities(free, mixture.step_sds[node], waves) + mixture.log_prior[node]
-    smoothed, k = array_stats.psislw(log_proposal - log_target)
-    weights = special.softmax(smoothed)
-    chosen = generator.permutation(_systematic(weights, draws, generator))
-    ess = float(1.0 / np.sum(weights**2))
-    return Draws(free[chosen], mixture.step_sds[node[chosen]], float(k), ess)
+    kept = resampled(log_target - log_proposal, generator)
+    step_sds = mixture.step_sds[node[kept.chosen]]
+    return Draws(free[kept.chosen], step_sds, kept.pareto_k, kept.ess)
 
 
 def _least(coarse: Mixture) -> float:
@@ -178,16 +175,7 @@ def _proposed(
 ) -> tuple[Array, Array]:
     """Return multivariate t draws of the given nodes, and their log densities."""
     n = mixture.modes.shape[1]
-    standard = generator.standard_normal((len(node), n))
-    standard /= np.sqrt(generator.chisquare(PROPOSAL_DF, (len(node), 1)) / PROPOSAL_DF)
-    distance = np.sum(standard**2, axis=1)
-    log_proposal = -0.5 * (PROPOSAL_DF + n) * np.log1p(distance / PROPOSAL_DF)
+    standard, log_proposal = standard_t(len(node), n, PROPOSAL_DF, generator)
     log_proposal += np.log(mixture.weights[node]) + mixture.log_roots[node]
     spread_out(mixture.factors, node, standard)
     return standard + mixture.modes[node], log_proposal
-
-
-def _systematic(weights: Array, draws: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Draw positions in proportion to weights, by one random number: the least varied way."""
-    points = (generator.uniform() + np.arange(draws)) / draws
-    return np.searchsorted(np.cumsum(weights), points).clip(max=len(weights) - 1)
