@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from nps_research.churn.hazard_draws import HazardDraws
 from nps_research.diagnostics import interval_table
+from nps_research.dirichlet import share_limits
 from nps_research.plots import (
     ACCENT,
     GROUP_COLOURS,
@@ -237,11 +237,7 @@ def _raw_rates(axis: Axes, fit: HazardDraws) -> None:
     np.add.at(left, fit.layout.score, (counts["n"] * counts["churned"]).to_numpy())
     at_risk = fit.layout.at_risk.sum(axis=(0, 2))
     some = at_risk > 0
-    tails = [(1 - MASS) / 2, (1 + MASS) / 2]
-    lower, upper = (
-        special.betaincinv(left[some] + 0.5, at_risk[some] - left[some] + 0.5, tail)
-        for tail in tails
-    )
+    lower, upper = share_limits(left[some], at_risk[some] - left[some], MASS)
     rates = {"observed": left[some] / at_risk[some], "lower": lower, "upper": upper}
     table = pd.DataFrame(rates, fit.layout.scale.scores[some])
     _points(axis, table.index, table, label="raw rate, 95 % Jeffreys interval")

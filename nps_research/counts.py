@@ -11,7 +11,7 @@ import pandas as pd
 
 from nps_research.scale import RatingScale
 from nps_research.survey import Survey
-from nps_research.survey_files import numbers, shown, unknown_name
+from nps_research.survey_files import numbers, refuse_rows, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -275,13 +275,7 @@ def _weights(cells: pd.Series) -> pd.Series:
 
 
 def _refuse(cells: pd.Series, wrong: pd.Series, rule: str, fix: str) -> None:
-    if not wrong.any():
-        return
-    row = int(wrong.argmax())
-    raise ValueError(
-        f"{rule}; found {wrong.sum()} that are not, first {shown(cells.iloc[row])} at row {row}.\n"
-        f"{fix}"
-    )
+    refuse_rows(cells.reset_index(drop=True), wrong, rule, fix, verb="are")
 
 
 def _check_somebody_answered(counts: pd.DataFrame) -> None:

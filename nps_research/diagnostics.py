@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from nps_research.intervals import tail_probabilities
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -187,7 +189,7 @@ def interval_table(draws: xr.DataArray, mass: float = INTERVAL_MASS) -> pd.DataF
     2018  2.0   1.05   2.95
     """
     over = ("chain", "draw")
-    tails = draws.quantile([(1 - mass) / 2, (1 + mass) / 2], over, skipna=False)
+    tails = draws.quantile(tail_probabilities(mass), over, skipna=False)
     parts = {
         str(draws.name): draws.mean(over, skipna=False),
         "lower": tails.isel(quantile=0, drop=True),

@@ -17,16 +17,43 @@ from nps_research.bisection import falling_root
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     type Array = NDArray[np.float64]
 
+# Pseudo-answers to each of two classes in Jeffreys' prior.
+JEFFREYS = 0.5
 # Spacing and greatest extent of the points on the path of integration, in powers of e of the
 # distance from the saddle point, and the drop (of the logarithm) that ends it. Chosen for an error
 # below 1e-8.
 CONTOUR_STEP = 3 / 32
 CONTOUR_LENGTH = 25
 NEGLIGIBLE = 30
+
+
+def share_limits(yes: ArrayLike, no: ArrayLike, mass: float) -> tuple[Array, Array]:
+    """Return the equal-tailed limits of shares under Jeffreys' prior, Beta(1/2, 1/2).
+
+    Parameters
+    ----------
+    yes, no : array_like
+        How many of each group are of the kind, and are not.
+    mass : float
+        Probability between the limits.
+
+    Returns
+    -------
+    lower, upper : numpy.ndarray
+
+    Examples
+    --------
+    >>> [each.round(3) for each in share_limits([0, 5], [10, 5], 0.9)]
+    [array([0.   , 0.262]), array([0.171, 0.738])]
+    """
+    alpha, beta = (np.asarray(each, dtype=float) + JEFFREYS for each in (yes, no))
+    tails = (1 - mass) / 2, (1 + mass) / 2
+    lower, upper = (np.asarray(special.betaincinv(alpha, beta, tail)) for tail in tails)
+    return lower, upper
 
 
 def dirichlet_quantile(values: Array, alpha: Array, probability: float) -> Array:

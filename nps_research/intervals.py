@@ -6,6 +6,7 @@ method below is written once for it, for many groups of answers at a time.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
@@ -60,7 +61,8 @@ class _Settings:
 
     @property
     def tails(self) -> tuple[float, float]:
-        return (1 - self.level) / 2, (1 + self.level) / 2
+        lower, upper = tail_probabilities(self.level)
+        return lower, upper
 
     @property
     def z(self) -> float:
@@ -207,6 +209,40 @@ def normal_quantile(level: float) -> float:
     1.96
     """
     return float(special.ndtri((1 + _checked_level(level)) / 2))
+
+
+def tail_probabilities(mass: float) -> list[float]:
+    """Return the probabilities below the two limits of an equal-tailed interval.
+
+    Examples
+    --------
+    >>> tail_probabilities(0.5)
+    [0.25, 0.75]
+    """
+    return [(1 - _checked_level(mass)) / 2, (1 + mass) / 2]
+
+
+def fisher_interval(correlation: float, n: float, level: float) -> tuple[float, float]:
+    """Return the limits of a correlation by Fisher's z transformation.
+
+    Parameters
+    ----------
+    correlation : float
+        Of the sample.
+    n : float
+        Pairs, more than 3; one less for each variable that is held constant.
+    level : float
+        Confidence level.
+
+    Examples
+    --------
+    >>> lower, upper = fisher_interval(0.5, 28, 0.95)
+    >>> round(lower, 3), round(upper, 3)
+    (0.156, 0.736)
+    """
+    margin = normal_quantile(level) / math.sqrt(n - 3)
+    centre = math.atanh(min(max(correlation, -1 + 1e-15), 1 - 1e-15))
+    return math.tanh(centre - margin), math.tanh(centre + margin)
 
 
 def _checked_level(level: float) -> float:

@@ -45,10 +45,8 @@ def nps_sample_size(
     >>> nps_sample_size(5), nps_sample_size(10)
     (6280, 1570)
     """
-    if not 0 < power < 1:
-        raise ValueError(f"power must be between 0 and 1; found {power!r}. Pass 0.8 for 80 %.")
+    z = detection_quantile(power, level)
     _check_positive(difference=difference, standard_deviation=standard_deviation)
-    z = normal_quantile(level) + special.ndtri(power)
     return math.ceil(2 * (standard_deviation / difference * z) ** 2)
 
 
@@ -83,6 +81,36 @@ def nps_precision_sample_size(
     """
     _check_positive(half_width=half_width, standard_deviation=standard_deviation)
     return math.ceil((standard_deviation / half_width * normal_quantile(level)) ** 2)
+
+
+def detection_quantile(power: float, level: float = 0.95) -> float:
+    """Return how many standard errors a difference needs to be found with a given probability.
+
+    Parameters
+    ----------
+    power : float
+        Probability to find the difference, between 0 and 1.
+    level : float
+        Confidence level of the two-sided test.
+
+    Raises
+    ------
+    ValueError
+        If `power` or `level` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> round(detection_quantile(0.8), 2)
+    2.8
+    """
+    check_power(power)
+    return normal_quantile(level) + float(special.ndtri(power))
+
+
+def check_power(power: float) -> None:
+    """Refuse a power that is not between 0 and 1."""
+    if not 0 < power < 1:
+        raise ValueError(f"power must be between 0 and 1; found {power!r}. Pass 0.8 for 80 %.")
 
 
 def _check_positive(**points: float) -> None:

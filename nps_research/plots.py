@@ -19,6 +19,7 @@ from matplotlib.patches import Patch
 
 from nps_research.answers import refuse_intervals
 from nps_research.counts import as_counts, declared_scale
+from nps_research.intervals import tail_probabilities
 from nps_research.scale import GROUPS
 
 if TYPE_CHECKING:
@@ -409,7 +410,7 @@ def _ridge(
     middles = (edges[1:] + edges[:-1]) / 2
     smooth = np.convolve(heights, np.hanning(9) / np.hanning(9).sum(), mode="same")
     axis.fill_between(middles, row - 0.85 * smooth / smooth.max(), row, color=ACCENT, alpha=0.35)
-    low, high = np.quantile(sample, [(1 - mass) / 2, (1 + mass) / 2])
+    low, high = np.quantile(sample, tail_probabilities(mass))
     axis.plot([low, high], [row, row], color=ACCENT, lw=3, label=label, solid_capstyle="butt")
 
 

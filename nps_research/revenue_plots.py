@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nps_research.intervals import tail_probabilities
 from nps_research.plots import (
     ACCENT,
     GROUP_COLOURS,
@@ -172,7 +173,7 @@ def plot_revenue_at_risk(
     for place, (name, (draws, colour)) in enumerate(parts.items()):
         values = draws.to_numpy().ravel()
         axis.hist(values, bins=60, density=True, color=colour, alpha=0.5)
-        lower, upper = np.quantile(values, [(1 - mass) / 2, (1 + mass) / 2])
+        lower, upper = np.quantile(values, tail_probabilities(mass))
         low = -0.04 - 0.05 * place
         axis.plot(
             [lower, upper],
@@ -227,7 +228,7 @@ def plot_required_recovery(
         name = "break even" if fold == 1 else f"{fold:g} times the cost"
         axis.plot(100 * CHURN, needed, color=INK, ls=DASHES[place], lw=2, label=name)
     for name, draws in (churn or {}).items():
-        limits = 100 * np.quantile(draws.to_numpy(), [(1 - mass) / 2, (1 + mass) / 2])
+        limits = 100 * np.quantile(draws.to_numpy(), tail_probabilities(mass))
         axis.axvspan(*limits, color=GROUP_COLOURS.get(name, ACCENT), alpha=0.7, label=name)
     axis.axhspan(100.0, 1000.0, color="#EEEEEE", label="more than all")
     axis.set(xscale="log", yscale="log", xlim=100 * CHURN[[0, -1]], ylim=(1.0, 1000.0))

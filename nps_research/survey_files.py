@@ -18,6 +18,8 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from numpy.typing import ArrayLike
+
 SEPARATORS = ",;\t|"
 # Lines of a text file that decide on its separator, and rows in which a header is looked for.
 SAMPLE = 50
@@ -124,6 +126,43 @@ def shown(value: object) -> str:
     if numbers(cell).isna().all():
         return repr(value.item() if isinstance(value, np.generic) else value)
     return str(value).removesuffix(".0")
+
+
+def refuse_rows(
+    cells: pd.Series, wrong: ArrayLike, rule: str, fix: str, *, verb: str = "do"
+) -> None:
+    """Raise a ValueError that names the first wrong row, by position and by its own label.
+
+    Parameters
+    ----------
+    cells : pandas.Series
+        One column.
+    wrong : array_like of bool
+        Which of its cells are wrong.
+    rule, fix : str
+        What must hold, and what to do about it.
+    verb : str
+        Ends "found 3 that ... not": as in the rule.
+    """
+    found = np.asarray(wrong, dtype=bool)
+    if not found.any():
+        return
+    position = int(found.argmax())
+    first = f"{shown(cells.iloc[position])} at {place(cells.index, position)}"
+    raise ValueError(f"{rule}; found {int(found.sum()):,} that {verb} not, first {first}.\n{fix}")
+
+
+def place(index: pd.Index, position: int) -> str:
+    """Name a row: its position from 0 and, where the table numbers its rows itself, that number.
+
+    Examples
+    --------
+    >>> place(pd.RangeIndex(5), 3), place(pd.Index([2, 3, 17]), 2)
+    ('row 3', 'row 2 (labelled 17)')
+    """
+    label = index[position]
+    own = isinstance(label, int | np.integer) and int(label) == position
+    return f"row {position}" if own else f"row {position} (labelled {label})"
 
 
 def read_source(

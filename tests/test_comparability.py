@@ -7,7 +7,7 @@ from nps_research.counts import random_split
 from nps_research.datasets import load_counts
 from nps_research.differences import nps_difference
 from nps_research.drivers.comparability import (
-    LATENT_SD,
+    LOGISTIC_SD,
     anchored_difference,
     reporting_bounds,
     score_probabilities,
@@ -47,7 +47,7 @@ def test_both_worlds_have_the_same_likelihood():
     fits = [OrdinalModel("score ~ group", table).maximum_likelihood() for table in tables]
     assert fits[0].log_likelihood == fits[1].log_likelihood
     estimates = [fit.estimates.loc["group[b]", "estimate"] for fit in fits]
-    assert estimates == pytest.approx([0.3 * LATENT_SD] * 2, abs=0.001)
+    assert estimates == pytest.approx([0.3 * LOGISTIC_SD] * 2, abs=0.001)
 
 
 @pytest.mark.parametrize(("real", "reporting"), [(0.2, 0.2), (0.2, -0.2), (0.0, 0.15), (-0.3, 0.1)])

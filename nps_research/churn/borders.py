@@ -14,6 +14,7 @@ from scipy import special
 
 from nps_research.bisection import falling_root
 from nps_research.churn.lifetimes import person_months
+from nps_research.intervals import tail_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,10 +202,7 @@ class Borders:
             Indexed by score: `rate` (posterior mean), `lower`, `upper`, `events` and `exposure`.
         """
         weights, first, second = self._mixtures()
-        tails = [
-            self._quantile(weights, first, second, tail)
-            for tail in ((1 - mass) / 2, (1 + mass) / 2)
-        ]
+        tails = [self._quantile(weights, first, second, tail) for tail in tail_probabilities(mass)]
         mean = (weights * first / (first + second)).sum(axis=1)
         columns = {"rate": mean, "lower": tails[0], "upper": tails[1]}
         sizes = {"events": self.events.astype(np.int64), "exposure": self.exposure.astype(np.int64)}

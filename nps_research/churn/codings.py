@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from nps_research.churn.hazard import EFFECTS, HazardModel
 from nps_research.churn.resampling import SCORES, HeldOut, bayesian_bootstrap
 from nps_research.counts import group_rows
+from nps_research.dirichlet import share_limits
+from nps_research.intervals import tail_probabilities
 from nps_research.ordinal.loo import standard_error
 from nps_research.survey_files import unknown_name
 
@@ -255,7 +256,7 @@ class CodingComparison:
         return {name: held.scores(n) for name, held in self.held_out.items()}
 
     def _row(self, score: str, name: str, reference: str, mass: float) -> dict[str, float]:
-        tails = [(1 - mass) / 2, (1 + mass) / 2]
+        tails = tail_probabilities(mass)
         estimate, other = (float(self._observed[each][score][0]) for each in (name, reference))
         drawn, drawn_other = (self._resampled[each][score] for each in (name, reference))
         lower, upper = np.quantile(drawn, tails)
@@ -292,10 +293,7 @@ class CodingComparison:
 def _calibration_table(
     groups: pd.Index, sizes: Array, churned: Array, predicted: Array, mass: float
 ) -> pd.DataFrame:
-    limits = [
-        special.betaincinv(churned + 0.5, sizes - churned + 0.5, tail)
-        for tail in ((1 - mass) / 2, (1 + mass) / 2)
-    ]
+    limits = share_limits(churned, sizes - churned, mass)
     table = pd.DataFrame(
         {
             "predicted": predicted / sizes,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nps_research.churn.lifetimes import checked_predictors, counted, people_of, rows_of
-from nps_research.churn.outcomes import refuse_rows
+from nps_research.survey_files import refuse_rows
 
 if TYPE_CHECKING:
     from nps_research.churn.lifetimes import Columns, Lifetimes

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nps_research.churn.trajectories import Windows
-from nps_research.intervals import normal_quantile
+from nps_research.intervals import normal_quantile, tail_probabilities
 from nps_research.survey_files import unknown_name
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def if_shuffled(
             for seed in seeds
         ]
     )
-    lower, upper = np.quantile(drawn, [(1 - mass) / 2, (1 + mass) / 2], axis=0)
+    lower, upper = np.quantile(drawn, tail_probabilities(mass), axis=0)
     columns = {"difference": drawn.mean(axis=0), "lower": lower, "upper": upper}
     table = pd.DataFrame(columns).rename_axis("before")
     table.attrs["interval"] = f"{100 * mass:g} % of {shuffles} random orders"

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from nps_research.churn.outcomes import MISSING, coded_outcomes, refuse_rows
+from nps_research.churn.outcomes import MISSING, coded_outcomes
 from nps_research.counts import refuse_unknown_columns
 from nps_research.intervals import normal_quantile
-from nps_research.survey_files import numbers
+from nps_research.survey_files import numbers, refuse_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

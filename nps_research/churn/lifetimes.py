@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nps_research.churn.outcomes import MISSING, coded_outcomes, refuse_rows
+from nps_research.churn.outcomes import MISSING, coded_outcomes
 from nps_research.counts import as_counts, declared_scale, listed, refuse_unknown_columns
 from nps_research.survey import Survey
-from nps_research.survey_files import numbers
+from nps_research.survey_files import numbers, refuse_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from nps_research.intervals import normal_quantile
+from nps_research.intervals import fisher_interval
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -124,8 +124,7 @@ def momentum(paths: Trajectories, level: float = 0.95) -> pd.Series:
         )
     precision = np.linalg.pinv(np.corrcoef(scores.T))
     partial = float(-precision[0, 2] / math.sqrt(precision[0, 0] * precision[2, 2]))
-    margin = normal_quantile(level) / math.sqrt(len(scores) - 4)
-    lower, upper = np.tanh(np.arctanh(partial) + np.array([-margin, margin]))
+    lower, upper = fisher_interval(partial, len(scores) - 1, level)
     found = {"partial_correlation": partial, "lower": lower, "upper": upper}
     table = pd.Series(found | {"customers": float(len(scores))}, name="momentum")
     table.attrs["interval"] = f"{100 * level:g} % confidence interval, Fisher's z"

@@ -1,4 +1,4 @@
-"""What a column says about leaving: codes read as 1 and 0, and errors that name the row."""
+"""What a column says about leaving: codes read as 1 and 0."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nps_research.survey_files import shown
+from nps_research.survey_files import refuse_rows, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,30 +59,6 @@ def coded_outcomes(cells: pd.Series, outcomes: Codes | None = None) -> pd.Series
     meanings = [known[key] for key in keys]
     values = [MISSING if meaning is None else int(meaning) for meaning in meanings]
     return pd.Series(values, cells.index, dtype=np.int64, name=cells.name)
-
-
-def refuse_rows(cells: pd.Series, wrong: np.typing.NDArray[np.bool_], rule: str, fix: str) -> None:
-    """Raise a ValueError that names the first wrong row, by position and by its own label."""
-    if not wrong.any():
-        return
-    position = int(wrong.argmax())
-    raise ValueError(
-        f"{rule}; found {int(wrong.sum()):,} that do not, first {shown(cells.iloc[position])} at "
-        f"{place(cells.index, position)}.\n{fix}"
-    )
-
-
-def place(index: pd.Index, position: int) -> str:
-    """Name a row: its position from 0 and, where the table numbers its rows itself, that number.
-
-    Examples
-    --------
-    >>> place(pd.RangeIndex(5), 3), place(pd.Index([2, 3, 17]), 2)
-    ('row 3', 'row 2 (labelled 17)')
-    """
-    label = index[position]
-    own = isinstance(label, int | np.integer) and int(label) == position
-    return f"row {position}" if own else f"row {position} (labelled {label})"
 
 
 def _check_meanings(outcomes: Codes) -> None:

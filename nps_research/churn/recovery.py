@@ -14,6 +14,7 @@ import xarray as xr
 
 from nps_research.answers import answers_by_group
 from nps_research.diagnostics import INTERVAL_KIND
+from nps_research.intervals import tail_probabilities
 from nps_research.scale import GROUPS
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def contact_policies(
         if policies is None
         else {name: _of_scores(name, scores, answers.scale) for name, scores in policies.items()}
     )
-    tails = [(1 - mass) / 2, (1 + mass) / 2]
+    tails = tail_probabilities(mass)
     rows = {}
     for name, called in rules.items():
         of_rule = gain[..., called].sum(axis=-1)

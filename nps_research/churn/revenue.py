@@ -16,7 +16,6 @@ import pandas as pd
 import xarray as xr
 
 from nps_research.answers import refuse_intervals
-from nps_research.churn.outcomes import refuse_rows
 from nps_research.counts import (
     as_counts,
     cross_tabulate,
@@ -26,7 +25,7 @@ from nps_research.counts import (
 )
 from nps_research.diagnostics import interval_table
 from nps_research.ordinal.labels import by_groups
-from nps_research.survey_files import numbers, shown
+from nps_research.survey_files import numbers, refuse_rows, shown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence

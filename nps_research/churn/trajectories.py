@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from nps_research.churn.outcomes import refuse_rows
 from nps_research.counts import as_counts, declared_scale, refuse_unknown_columns
-from nps_research.survey_files import numbers
+from nps_research.survey_files import numbers, refuse_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from scipy import special
 
 from nps_research.answers import answers_by_group
 from nps_research.comparison.measured_pairs import MeasuredPairs
-from nps_research.intervals import normal_quantile
+from nps_research.intervals import fisher_interval, tail_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -180,7 +180,7 @@ def correlation(
     sample, noise = np.asarray(np.cov(pairs.T)), errors.mean(axis=0)
     observed = _as_correlation(sample)
     rows = {
-        "observed": (observed, *_fisher_interval(observed, len(pairs), level)),
+        "observed": (observed, *fisher_interval(observed, len(pairs), level)),
         "sampling errors": (_as_correlation(noise), math.nan, math.nan),
         "true, moments": (_as_correlation(sample - noise), math.nan, math.nan),
         "true, likelihood": model.estimate(level) if _differ(pairs, errors, level) else unknown,
@@ -302,7 +302,7 @@ def _posterior_row(r: float, n: int, prior: float, mass: float) -> dict[str, flo
     log_density = _log_likelihood(r, rho, n) + prior * np.log(slope)
     weight = np.exp(log_density - log_density.max())
     weight /= weight.sum()
-    lower, upper = np.tanh(np.interp([(1 - mass) / 2, (1 + mass) / 2], _middle_cdf(weight), z))
+    lower, upper = np.tanh(np.interp(tail_probabilities(mass), _middle_cdf(weight), z))
     return {
         "correlation": float(weight @ rho),
         "lower": lower,
@@ -334,12 +334,6 @@ def _differ(pairs: Array, errors: Array, level: float) -> bool:
     means = (weights * pairs).sum(axis=0) / weights.sum(axis=0)
     distance = (weights * (pairs - means) ** 2).sum(axis=0)
     return bool((special.chdtrc(len(pairs) - 1, distance) < 1 - level).all())
-
-
-def _fisher_interval(r: float, n: int, level: float) -> tuple[float, float]:
-    margin = normal_quantile(level) / math.sqrt(n - 3)
-    centre = math.atanh(min(max(r, -1 + 1e-15), 1 - 1e-15))
-    return math.tanh(centre - margin), math.tanh(centre + margin)
 
 
 def _as_correlation(covariance: Array) -> float:

@@ -18,6 +18,7 @@ from scipy import special
 from nps_research.answers import answers_by_group
 from nps_research.comparison.shifts import KINDS, Shift, share_slopes, shifted
 from nps_research.intervals import normal_quantile
+from nps_research.planning import check_power
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,7 +219,7 @@ def required_answers(
     bottom_box       -0.03  2203.91         0.43
     wilcoxon          0.04   801.22         1.20
     """
-    _check_power(power)
+    check_power(power)
     table = _effects_table(counts, shift, size, rating_scale)
     z, z_power = normal_quantile(level), float(special.ndtri(power))
     with np.errstate(divide="ignore"):
@@ -397,8 +398,3 @@ def _name(shift: Shift | Kind) -> str:
         return shift
     parts = [shift.kind, *(shift.cuts or ())]
     return " ".join(parts) if shift.link == "logit" else f"{' '.join(parts)} ({shift.link})"
-
-
-def _check_power(power: float) -> None:
-    if not 0 < power < 1:
-        raise ValueError(f"power must be between 0 and 1; found {power!r}. Pass 0.8 for 80 %.")

@@ -10,6 +10,8 @@ import pandas as pd
 from scipy import integrate, special
 
 from nps_research.comparison.association import correlation_density
+from nps_research.intervals import tail_probabilities
+from nps_research.planning import check_power
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -85,8 +87,7 @@ def pairs_needed(rho: float, *, power: float = 0.8, level: float = 0.95) -> int:
     """
     if not 0 < abs(rho) < 1:
         raise ValueError(f"rho must be between -1 and 1 and not 0; found {rho!r}.")
-    if not 0 < power < 1:
-        raise ValueError(f"power must be between 0 and 1; found {power!r}. Pass 0.8 for 80 %.")
+    check_power(power)
     few, many = FEWEST_PAIRS, 2 * FEWEST_PAIRS
     while correlation_power(rho, many, level=level) < power:
         few, many = many, 2 * many
@@ -202,7 +203,7 @@ def _smoothed(values: Array, around: Array) -> Array:
 def _summary(z: Array, weight: Array, mass: float) -> dict[str, float]:
     share = weight / weight.sum()
     below = share.cumsum() - share / 2
-    lower, upper = np.tanh(np.interp([(1 - mass) / 2, (1 + mass) / 2], below, z))
+    lower, upper = np.tanh(np.interp(tail_probabilities(mass), below, z))
     return {
         "correlation": float(share @ np.tanh(z)),
         "lower": float(lower),

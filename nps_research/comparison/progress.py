@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from nps_research.counts import refuse_unknown_columns
+from nps_research.intervals import tail_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -214,7 +215,7 @@ def panel_variation(
     rng = np.random.default_rng(random_seed)
     picks = rng.integers(len(values), size=(resamples, len(values)))
     drawn = np.array([_variation(values[pick]) for pick in picks])
-    limits = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    limits = np.quantile(drawn, tail_probabilities(level), axis=0)
     rows = ["between", "change", "error", "lag_two"]
     columns = {"estimate": _variation(values), "lower": limits[0], "upper": limits[1]}
     found = pd.DataFrame(columns, index=rows)

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from nps_research.intervals import normal_quantile
+from nps_research.planning import detection_quantile
 from nps_research.survey_files import unknown_name
 
 if TYPE_CHECKING:
@@ -146,8 +147,7 @@ class SurveyWaves:
         self, shape: Shape = "step", *, power: float = 0.8, level: float = 0.95
     ) -> float:
         """Return the effect in points that is found with a given probability."""
-        _check_power(power)
-        return self.effect_error(shape) * (normal_quantile(level) + float(special.ndtri(power)))
+        return self.effect_error(shape) * detection_quantile(power, level)
 
     def answers_needed(
         self, effect: float, shape: Shape = "step", *, power: float = 0.8, level: float = 0.95
@@ -164,10 +164,9 @@ class SurveyWaves:
         >>> SurveyWaves(answers=1, sd=75, wander=3).answers_needed(5)
         inf
         """
-        _check_power(power)
+        quantile = detection_quantile(power, level)
         if not 0 < abs(effect) < math.inf:
             raise ValueError(f"an effect to find must be finite and not 0; found {effect!r}.")
-        quantile = normal_quantile(level) + float(special.ndtri(power))
         allowed = (effect / (quantile * self._factor(shape))) ** 2 - self.wander**2
         return math.ceil(self._sampling**2 / allowed) if allowed > 0 else math.inf
 
@@ -229,8 +228,3 @@ class SurveyWaves:
         gap = sizes[:, None] / self.standard_error - baseline
         quiet = special.ndtr(limit - gap) - special.ndtr(-limit - gap)
         return 1 - quiet @ weights, 1 - quiet.cumprod(axis=0) @ weights
-
-
-def _check_power(power: float) -> None:
-    if not 0 < power < 1:
-        raise ValueError(f"power must be between 0 and 1; found {power!r}. Pass 0.8 for 80 %.")

@@ -17,7 +17,8 @@ from scipy import special
 
 from nps_research.bisection import falling_root
 from nps_research.diagnostics import INTERVAL_MASS
-from nps_research.drivers.comparability import LARGEST_SHIFT, LATENT_SD, class_log_odds
+from nps_research.drivers.comparability import LARGEST_SHIFT, LOGISTIC_SD, class_log_odds
+from nps_research.intervals import tail_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 # Width of the passive band, in latent standard deviations, beyond which passives outnumber both
 # other classes somewhere: at it, each of the three has a third, and logit(2/3) - logit(1/3) =
 # 2 log 2.
-NARROWEST = 2 * math.log(2.0) / LATENT_SD
+NARROWEST = 2 * math.log(2.0) / LOGISTIC_SD
 
 
 def passive_bands(
@@ -81,14 +82,14 @@ def passive_bands(
         detractors, others = special.expit(at)
         passives, promoters = others - detractors, 1 - others
         band, until = at[1] - at[0], promoters_catch_up(at)
-        lower, upper = np.quantile(until, [(1 - mass) / 2, (1 + mass) / 2])
+        lower, upper = np.quantile(until, tail_probabilities(mass))
         parts[group] = {
             "until": until.mean(),
             "lower": lower,
             "upper": upper,
             "passives": passives.mean(),
             "promoters": promoters.mean(),
-            "band": band.mean() / LATENT_SD,
+            "band": band.mean() / LOGISTIC_SD,
             "most_passives": np.tanh(band / 4).mean(),
             "probability_passives_largest": np.mean(passives > np.maximum(detractors, promoters)),
         }
@@ -119,7 +120,7 @@ def promoters_catch_up(cuts: Array) -> Array:
     """
 
     def lead_of_passives(shift: Array) -> Array:
-        below, others = special.expit(cuts - LATENT_SD * shift)
+        below, others = special.expit(cuts - LOGISTIC_SD * shift)
         return np.asarray(2 * others - below - 1.0)
 
     limits = np.full(np.shape(cuts)[1:], LARGEST_SHIFT)

@@ -23,10 +23,12 @@ from scipy import special
 from nps_research.answers import answers_by_group
 from nps_research.bisection import falling_root
 from nps_research.diagnostics import INTERVAL_MASS
+from nps_research.dirichlet import JEFFREYS
 from nps_research.drivers.contrasts import check_level
-from nps_research.intervals import normal_quantile
+from nps_research.intervals import normal_quantile, tail_probabilities
 from nps_research.ordinal.design import build_design
 from nps_research.ordinal.families import Family
+from nps_research.ordinal.links import LATENT_SD
 from nps_research.ordinal.maximum_likelihood import maximise
 from nps_research.ordinal.model import OrdinalModel
 from nps_research.scale import RatingScale
@@ -41,9 +43,7 @@ if TYPE_CHECKING:
     type Array = NDArray[np.float64]
 
 # Standard deviation of the logistic distribution.
-LATENT_SD = math.pi / math.sqrt(3.0)
-# Pseudo-answers of each class, as in the method "dirichlet" of `nps`.
-JEFFREYS = 0.5
+LOGISTIC_SD = LATENT_SD["logit"]
 # No shift of thresholds beyond this many latent standard deviations is looked for.
 LARGEST_SHIFT = 10.0
 
@@ -75,7 +75,7 @@ def score_probabilities(
     >>> score_probabilities([-1.0, 1.0], reporting=0.3).round(3)
     array([0.176, 0.436, 0.388])
     """
-    beyond = special.expit(np.asarray(cutpoints, dtype=float) - LATENT_SD * (real + reporting))
+    beyond = special.expit(np.asarray(cutpoints, dtype=float) - LOGISTIC_SD * (real + reporting))
     return np.diff(beyond, prepend=0.0, append=1.0)
 
 
@@ -177,7 +177,7 @@ def reporting_bounds(
     parts = {}
     for group, at in zip(groups, cuts, strict=True):
         for shift in shifts if group != reference else ():
-            least, most = (_nps(at + sign * LATENT_SD * shift) - own for sign in (1, -1))
+            least, most = (_nps(at + sign * LOGISTIC_SD * shift) - own for sign in (1, -1))
             tails = (1 - mass) / 2
             parts[group, shift] = {
                 "difference": (_nps(at) - own).mean(),
@@ -236,7 +236,7 @@ def tipping_shifts(
     for group, at in zip(groups, cuts, strict=True):
         if group != reference:
             shift = _explaining_shift(at, own)
-            lower, upper = np.quantile(shift, [(1 - mass) / 2, (1 + mass) / 2])
+            lower, upper = np.quantile(shift, tail_probabilities(mass))
             parts[group] = {"shift": shift.mean(), "lower": lower, "upper": upper}
     table = pd.DataFrame(parts).T.rename_axis(by)
     table.attrs["interval"] = f"{100 * mass:g} % credible interval (Dirichlet, Jeffreys' prior)"
@@ -367,7 +367,7 @@ def anchored_difference(
     parts = [_latent_difference(table, by) for table in (score, anchor)]
     (first, first_se), (second, second_se) = parts
     parts.append((first - second, math.hypot(first_se, second_se)))
-    shift, se = np.array(parts).T / LATENT_SD
+    shift, se = np.array(parts).T / LOGISTIC_SD
     margin = normal_quantile(level) * se
     table = pd.DataFrame(
         {"shift": shift, "lower": shift - margin, "upper": shift + margin},
@@ -398,7 +398,7 @@ def _nps(cuts: Array) -> Array:
 def _explaining_shift(cuts: Array, target: Array) -> Array:
     """Return how much lower the thresholds are that would turn a target into the NPS of `cuts`."""
     limits = np.full_like(target, LARGEST_SHIFT)
-    return falling_root(lambda shift: _nps(cuts + LATENT_SD * shift) - target, -limits, limits)
+    return falling_root(lambda shift: _nps(cuts + LOGISTIC_SD * shift) - target, -limits, limits)
 
 
 def _design(n: Array) -> Design:

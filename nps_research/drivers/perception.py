@@ -12,10 +12,9 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
 from nps_research.drivers.relative_importance import shares_of_variance
-from nps_research.intervals import normal_quantile
+from nps_research.planning import detection_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,7 +195,7 @@ def experiment_size(
     if effect == 0:
         raise ValueError("no experiment finds an effect of 0; pass a perceived_effect and change.")
     sd = math.sqrt(float((paths.loadings[-1] ** 2).sum()))
-    z = normal_quantile(level) + float(special.ndtri(power))
+    z = detection_quantile(power, level)
     return math.ceil(2 * (sd / effect * z) ** 2)
 
 

@@ -14,6 +14,7 @@ import xarray as xr
 
 from nps_research.diagnostics import INTERVAL_MASS
 from nps_research.drivers.items import rated
+from nps_research.intervals import tail_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,7 +161,7 @@ def importance_performance(
     important = importance.draws > importance.draws.mean(axis=0)
     poor = ratings < ratings.mean(axis=0)
     kinds = (important & poor, important & ~poor, ~important & poor, ~important & ~poor)
-    lower, upper = np.quantile(ratings, [(1 - mass) / 2, (1 + mass) / 2], axis=1)
+    lower, upper = np.quantile(ratings, tail_probabilities(mass), axis=1)
     middle = _observed_means(counts, importance, item, rating)
     columns = {
         "importance": table["share"],

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from nps_research.intervals import normal_quantile
+from nps_research.planning import detection_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,7 +127,7 @@ class Roles:
         they feel tells nothing about the decision maker.
         """
         signal = self.renewal_signal(random_seed=random_seed)
-        z = normal_quantile(level) + float(special.ndtri(power))
+        z = detection_quantile(power, level)
         return math.inf if signal <= 0 else math.ceil((z / signal) ** 2)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import special
 
 from nps_research.counts import listed, random_split
+from nps_research.intervals import tail_probabilities
 from nps_research.metrics import nps
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Heterogeneity:
         """Return the equal-tailed credible interval of the standard deviation."""
         edges = np.arange(len(self.between) + 1) * 2 * self.between[0]
         below = np.append(0.0, np.cumsum(self.probability))
-        low, high = np.interp([(1 - mass) / 2, (1 + mass) / 2], below, edges)
+        low, high = np.interp(tail_probabilities(mass), below, edges)
         return float(low), float(high)
 
     def exceeds(self, threshold: float) -> float:

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from nps_research.intervals import tail_probabilities
+
 # A statement that clearly fails at no larger share of the points than this may be supported.
 EXCEPTION = 0.05
 # Half of a 95 % interval, in standard errors.
@@ -184,7 +186,7 @@ def band(effect: pd.DataFrame, mass: float = 0.9) -> tuple[float, float]:
     mass : float
         Share of the points inside.
     """
-    low, high = effect["mean"].quantile([(1 - mass) / 2, (1 + mass) / 2])
+    low, high = effect["mean"].quantile(tail_probabilities(mass))
     return float(low), float(high)
 
 

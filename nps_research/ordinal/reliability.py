@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.optimize import isotonic_regression
 
 from nps_research.diagnostics import INTERVAL_MASS
+from nps_research.intervals import tail_probabilities
 from nps_research.ordinal.latent import SAMPLE_DIMS
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _pooled(predicted: Array, n: Array, beyond: Array, mass: float) -> pd.DataFr
     sizes = np.add.reduceat(n[order], first)
     shares = np.add.reduceat(beyond[:, order], first, axis=1) / sizes
     fits = np.stack([isotonic_regression(share, weights=sizes).x for share in shares])
-    band = np.quantile(fits[1:], [(1 - mass) / 2, (1 + mass) / 2], axis=0)
+    band = np.quantile(fits[1:], tail_probabilities(mass), axis=0)
     return pd.DataFrame(
         {
             "predicted": values,

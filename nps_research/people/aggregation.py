@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from nps_research.counts import refuse_unknown_columns
+from nps_research.intervals import fisher_interval
 from nps_research.people.unit_variance import LEVELS
 
 if TYPE_CHECKING:
@@ -161,7 +161,5 @@ def _signal(of: Components, level: Level, agents: int) -> float:
 def _with_interval(correlation: float, units: int, level: float) -> dict[str, float]:
     row = {"correlation": correlation, "lower": math.nan, "upper": math.nan, "units": units}
     if units >= FEWEST_FOR_INTERVAL and abs(correlation) < 1:
-        margin = special.ndtri((1 + level) / 2) / math.sqrt(units - 3)
-        row["lower"] = math.tanh(math.atanh(correlation) - margin)
-        row["upper"] = math.tanh(math.atanh(correlation) + margin)
+        row["lower"], row["upper"] = fisher_interval(correlation, units, level)
     return row

@@ -15,6 +15,7 @@ from scipy import special
 from scipy.stats import rankdata
 
 from nps_research.diagnostics import INTERVAL_KIND, INTERVAL_MASS
+from nps_research.intervals import tail_probabilities
 from nps_research.ordinal.latent import SAMPLE_DIMS
 from nps_research.people.score_sums import score_sums
 from nps_research.people.units import metric_values
@@ -263,7 +264,7 @@ def rank_table(
     [1.0, 2.0]
     """
     placed = ranks(draws, unit)
-    tails = placed.quantile([(1 - mass) / 2, (1 + mass) / 2], SAMPLE_DIMS)
+    tails = placed.quantile(tail_probabilities(mass), SAMPLE_DIMS)
     middle = (draws.sizes[unit] + 1) / 2
     columns = {
         "rank": placed.mean(SAMPLE_DIMS),

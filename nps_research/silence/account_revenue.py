@@ -11,7 +11,8 @@ from nps_research.churn.hazard import HazardModel
 from nps_research.churn.lifetimes import lifetimes
 from nps_research.churn.revenue import revenue_at_risk
 from nps_research.counts import refuse_unknown_columns
-from nps_research.silence.churn_ratio import JEFFREYS
+from nps_research.dirichlet import JEFFREYS
+from nps_research.intervals import tail_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,7 +97,7 @@ def _silent_loss(past: Accounts, now: Accounts, draws: int, random_seed: int) ->
 
 
 def _forecasts(losses: dict[str, Array], now: Accounts, level: float) -> pd.DataFrame:
-    tails = [(1 - level) / 2, (1 + level) / 2]
+    tails = tail_probabilities(level)
     silent = now.silent.to_numpy()
     everybody = np.ones(len(silent), dtype=bool)
     concerned = {"answered": ~silent, "silent": silent}

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from nps_research.churn.outcomes import coded_outcomes, refuse_rows
+from nps_research.churn.outcomes import coded_outcomes
 from nps_research.counts import as_counts, declared_scale, refuse_unknown_columns
 from nps_research.scale import RatingScale
-from nps_research.survey_files import numbers, shown, unknown_name
+from nps_research.survey_files import numbers, refuse_rows, shown, unknown_name
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -15,6 +15,7 @@ from scipy import special
 
 from nps_research.bisection import falling_root
 from nps_research.counts import as_counts, declared_scale, group_rows, listed
+from nps_research.dirichlet import JEFFREYS, share_limits
 from nps_research.silence.churn_bounds import joint_counts
 from nps_research.silence.nonresponse import logistic_rates
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     type Array = NDArray[np.float64]
 
-JEFFREYS = 0.5
 # Points at which one of two risks is held while the other is integrated exactly; and points of the
 # normal distribution of loyalty.
 NODES = 120
@@ -131,31 +131,6 @@ def churn_ratio(
     table = pd.DataFrame(rows, index=index)
     table.attrs["interval"] = f"{100 * level:g} % equal-tailed credible interval, Jeffreys' priors"
     return table
-
-
-def share_limits(yes: ArrayLike, no: ArrayLike, level: float) -> tuple[Array, Array]:
-    """Return the equal-tailed limits of shares under Jeffreys' prior, Beta(1/2, 1/2).
-
-    Parameters
-    ----------
-    yes, no : array_like
-        How many of each group are of the kind, and are not.
-    level : float
-        Mass between the limits.
-
-    Returns
-    -------
-    lower, upper : numpy.ndarray
-
-    Examples
-    --------
-    >>> [each.round(3) for each in share_limits([0, 5], [10, 5], 0.9)]
-    [array([0.   , 0.262]), array([0.171, 0.738])]
-    """
-    alpha, beta = (np.asarray(each, dtype=float) + JEFFREYS for each in (yes, no))
-    tails = (1 - level) / 2, (1 + level) / 2
-    lower, upper = (np.asarray(special.betaincinv(alpha, beta, tail)) for tail in tails)
-    return lower, upper
 
 
 def ratio_cdf(ratios: ArrayLike, first: Array, second: Array) -> Array:

@@ -22,6 +22,7 @@ from scipy import optimize, special
 from nps_research.counts import declared_scale
 from nps_research.diagnostics import INTERVAL_KIND, LaplaceReport
 from nps_research.importance import resampled, standard_t
+from nps_research.intervals import tail_probabilities
 from nps_research.silence.churn_bounds import joint_counts
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ class JointResponseFit:
 
     def summary(self, level: float = 0.9) -> pd.DataFrame:
         """Summarise the draws: mean, sd and an equal-tailed interval, one row a quantity."""
-        tails = [(1 - level) / 2, (1 + level) / 2]
+        tails = tail_probabilities(level)
         rows = {
             name: [each.mean(), each.std(ddof=1), *np.quantile(each, tails)]
             for name, each in self.draws.items()

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from nps_research.counts import as_counts, declared_scale, refuse_unknown_columns
+from nps_research.dirichlet import JEFFREYS, share_limits
 from nps_research.silence.churn_bounds import joint_counts
-from nps_research.silence.churn_ratio import JEFFREYS, share_limits
 from nps_research.survey_files import numbers
 
 if TYPE_CHECKING:

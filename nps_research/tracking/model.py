@@ -19,7 +19,7 @@ from nps_research.diagnostics import (
     SummaryTable,
     summarise_laplace,
 )
-from nps_research.intervals import interval, interval_kind
+from nps_research.intervals import interval, interval_kind, tail_probabilities
 from nps_research.ordinal.links import LATENT_SD
 from nps_research.ordinal.priors import Priors
 from nps_research.survey_files import unknown_name
@@ -352,7 +352,7 @@ class WaveFit(WaveDraws):
         replicated = self._replicated(at)
         expected = float(replicated.mean())
         moved = self.known_at(wave).nps().to_numpy()[0, :, -1] - expected
-        lower, upper = np.quantile(moved, [(1.0 - mass) / 2.0, (1.0 + mass) / 2.0])
+        lower, upper = np.quantile(moved, tail_probabilities(mass))
         as_large = np.abs(replicated - expected) >= abs(raw - expected) - 1e-9
         found = {
             "raw": raw,

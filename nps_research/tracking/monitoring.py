@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from nps_research.ordinal.links import LATENT_SD
 from nps_research.ordinal.priors import Priors
+from nps_research.tracking.model import LOGISTIC_SD
 from nps_research.tracking.nested_laplace import mixture_of
 from nps_research.tracking.state_space import contrast_moments, waves_of
 
@@ -63,7 +63,7 @@ class ModelChange:
     def _probability(self, answers: Array, records: WaveRecords) -> float:
         scale = records.rating_scale
         waves = waves_of(answers, np.ones(len(answers) - 1), Priors().dirichlet(scale))
-        mixture = mixture_of(waves, LATENT_SD["logit"] * self.step_scale)
+        mixture = mixture_of(waves, LOGISTIC_SD * self.step_scale)
         contrast = _since_baseline(answers, records.baseline)
         rises = 100.0 * np.diff(scale.nps_values)
         mean, sd = contrast_moments(mixture.modes, mixture.factors, rises, contrast, waves)
