@@ -15,6 +15,7 @@ from nps_research.plots import (
     GROUP_COLOURS,
     INK,
     SECOND,
+    SERIES,
     finish,
     finish_panels,
     panel_axes,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from nps_research.churn.borders import Borders
     from nps_research.churn.codings import CodingComparison
 
-COLOURS = (ACCENT, SECOND, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MASS = 0.95
 NAMES = {
     "log_score": "Log score of 1,000 customers, less the best",
@@ -65,7 +65,7 @@ def plot_hazard(
     """
     named = {"model": fits} if isinstance(fits, HazardDraws) else dict(fits)
     axis: Axes = panel_axes(1, 1, height=3.6)[0]
-    for (name, fit), colour in zip(named.items(), COLOURS, strict=False):
+    for (name, fit), colour in zip(named.items(), SERIES, strict=False):
         table = _mean_hazard(fit)
         label = f"{name}: mean and {100 * MASS:.0f} % interval"
         axis.plot(table.index, 100 * table["hazard"], color=colour, marker=".", label=label)
@@ -104,7 +104,7 @@ def plot_survival(
     axis: Axes = panel_axes(1, 1, height=3.6)[0]
     chosen = list(table.index.unique(0)) if groups is None else list(groups)
     for place, group in enumerate(chosen):
-        colour = GROUP_COLOURS.get(str(group), COLOURS[place % len(COLOURS)])
+        colour = GROUP_COLOURS.get(str(group), SERIES[place % len(SERIES)])
         rows = table.xs(group)
         months = np.r_[0, rows.index]
         there = np.r_[1.0, rows["survival"]]

@@ -11,7 +11,9 @@ from nps_research.plots import (
     ACCENT,
     GROUP_COLOURS,
     INK,
+    MARKERS,
     SECOND,
+    SERIES,
     finish,
     finish_panels,
     panel_axes,
@@ -39,8 +41,6 @@ STATISTICS = {
     "best": ("best possible", "#CC79A7", "x"),
 }
 MEASURES = {"level": (ACCENT, "o"), "change": (SECOND, "s"), "both": ("#009E73", "^")}
-RULES = (ACCENT, SECOND, "#009E73", "#CC79A7")
-MARKERS = "os^D"
 ROW_HEIGHT = 0.5
 # Ratios beyond these are drawn at the edge.
 FEWEST_ANSWERS, MOST_ANSWERS = 1 / 16, 16.0
@@ -246,7 +246,7 @@ def plot_false_alarms(
     axes = panel_axes(2, 2)
     panels = {"one_comparison": one, "any_of_all": f"any of {several} in a row"}
     for axis, (column, heading) in zip(axes, panels.items(), strict=True):
-        for (name, table), colour, marker in zip(tables.items(), RULES, MARKERS, strict=False):
+        for (name, table), colour, marker in zip(tables.items(), SERIES, MARKERS, strict=False):
             axis.plot(table.index, 100 * table[column], f"{marker}-", color=colour, label=name)
         axis.axhline(5, color=INK, lw=1, ls="--", label="5 %")
         axis.set(title=heading, xscale="log", ylim=(0, 102))
@@ -338,7 +338,7 @@ def plot_detection(tables: Mapping[str, pd.DataFrame], *, title: str = "") -> Ax
     matplotlib.axes.Axes
     """
     axis: Axes = panel_axes(1, 1)[0]
-    for (name, table), colour, marker in zip(tables.items(), RULES, MARKERS, strict=False):
+    for (name, table), colour, marker in zip(tables.items(), SERIES, MARKERS, strict=False):
         found = 100 * table["detected_by"]
         axis.plot(table["days"], found, f"{marker}-", color=colour, label=name)
     first = next(iter(tables.values()))

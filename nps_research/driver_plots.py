@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from nps_research.plots import ACCENT, INK, SECOND, finish, finish_panels, panel_axes, plot_nps
+from nps_research.plots import (
+    ACCENT,
+    INK,
+    MARKERS,
+    SECOND,
+    SERIES,
+    finish,
+    finish_panels,
+    panel_axes,
+    plot_nps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +29,6 @@ if TYPE_CHECKING:
     type Box = tuple[float, float, float]
 
 # Okabe and Ito's colours beyond the two of `plots`, and grey.
-SERIES = (ACCENT, SECOND, "#009E73", "#CC79A7", "#999999", "#E69F00")
-MARKERS = "os^Dv*"
 PREDICTION_COLOURS = {"raw": SECOND, "pooled": "#999999", "partially pooled": ACCENT}
 ROW = 0.36
 # Width of a letter and height of a line of small print, in pixels, and a pixel in points; where a
@@ -275,57 +283,6 @@ def plot_prediction_errors(errors: Mapping[str, pd.DataFrame], *, title: str = "
     y = "Squared error\n(points squared)"
     finish_panels(axes, len(errors), "Prediction", y, title=title)
     return axes
-
-
-def plot_lines(
-    table: pd.DataFrame,
-    *,
-    y: str,
-    reference: float | None = None,
-    log: bool = False,
-    axis: Axes | None = None,
-    title: str = "",
-) -> Axes:
-    """Draw each column of a table against its index.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One line a column; the index and its name are the horizontal axis.
-    y : str
-        Label of the vertical axis.
-    reference : float, optional
-        Where to draw a horizontal line.
-    log : bool
-        Whether the vertical axis is logarithmic.
-    axis : matplotlib.axes.Axes, optional
-        Draw into these axes.
-    title : str
-        Title of the figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
-    axis = axis or panel_axes(1, 1, height=3.8)[0]
-    for (name, line), colour, marker in zip(table.items(), SERIES, MARKERS, strict=False):
-        axis.plot(table.index, line, marker=marker, ms=4, color=colour, label=str(name))
-    if reference is not None:
-        axis.axhline(reference, color=INK, lw=1, ls="--")
-    if log:
-        _log_scale(axis)
-    axis.set(xlabel=str(table.index.name), ylabel=y)
-    finish(axis, title)
-    return axis
-
-
-def _log_scale(axis: Axes) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415  (slow to import)
-
-    axis.set_yscale("log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.yaxis.set_major_formatter("{x:,.0f}")
-    axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _sides(table: pd.DataFrame, name: str, factor: float = 1.0) -> NDArray[np.float64]:

@@ -10,7 +10,9 @@ from nps_research.plots import (
     ACCENT,
     GROUP_COLOURS,
     INK,
+    MARKERS,
     SECOND,
+    SERIES,
     WALD_95,
     finish,
     finish_panels,
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 
     from nps_research.market.statements import Statement
 
-LINES = (ACCENT, SECOND, "#009E73", "#CC79A7", INK)
-MARKERS = "os^Dv"
 FATES = {
     "kept": GROUP_COLOURS["passives"],
     "raised": SECOND,
@@ -289,7 +289,7 @@ def _points(axis: Axes, part: Any, at: NDArray[np.int64], colour: str, label: st
 
 
 def _curve(axis: Axes, part: Any, name: str, number: int) -> None:
-    colour, half = LINES[number], WALD_95 * part["mcse"]
+    colour, half = SERIES[number], WALD_95 * part["mcse"]
     at = part.index.to_numpy(dtype=float)
     axis.fill_between(at, part["mean"] - half, part["mean"] + half, color=colour, alpha=0.2, lw=0)
     style = f"-{MARKERS[number]}"

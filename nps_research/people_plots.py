@@ -9,7 +9,9 @@ import numpy as np
 from nps_research.plots import (
     ACCENT,
     INK,
+    MARKERS,
     SECOND,
+    SERIES,
     finish,
     finish_panels,
     panel_axes,
@@ -22,69 +24,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-LINES = (ACCENT, SECOND, "#009E73", "#CC79A7", INK)
-STYLES = ("-", "--", "-.", ":", (0, (5, 1)))
-MARKERS = "os^Dv"
-RULE_COLOURS = LINES[2:]
+RULE_COLOURS = SERIES[2:]
 ROW = 0.28
 # More names than these in a panel cover each other.
 MOST_NAMES = 6
-
-
-def plot_lines(
-    panels: Mapping[str, pd.DataFrame],
-    *,
-    x: str,
-    y: str,
-    title: str = "",
-    bar: float | None = None,
-    logarithmic: bool = False,
-) -> NDArray[Any]:
-    """Draw exact curves, one panel a table.
-
-    Parameters
-    ----------
-    panels : mapping of str to pandas.DataFrame
-        Heading to a table: its index is drawn across, and each column is a line. Tables with
-        different columns get a legend each.
-    x, y : str
-        Labels of the axes.
-    title : str
-        Title of the figure.
-    bar : float, optional
-        Where to draw a line across.
-    logarithmic : bool
-        Whether the horizontal axis is.
-
-    Returns
-    -------
-    numpy.ndarray
-        The axes, one a panel.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> table = pd.DataFrame({"agents": [0.2, 0.5]}, index=[10, 40])
-    >>> axes = plot_lines({"": table}, x="Answers", y="Reliability", bar=0.8)
-    >>> axes[0].lines[-1].get_ydata().tolist()
-    [0.2, 0.5]
-    """
-    columns = min(len(panels), 3)
-    axes = panel_axes(len(panels), columns)
-    for axis, (heading, table) in zip(axes, panels.items(), strict=True):
-        if bar is not None:
-            axis.axhline(bar, color=INK, lw=0.8, ls=":")
-        for number, name in enumerate(table.columns):
-            style = {"color": LINES[number % len(LINES)], "ls": STYLES[number % len(STYLES)]}
-            axis.plot(table.index.to_numpy(), table[name].to_numpy(), label=str(name), **style)
-        axis.set(title=heading)
-        if logarithmic:
-            axis.set_xscale("log")
-            axis.xaxis.set_major_formatter("{x:,.0f}")
-    finish_panels(axes, columns, x, y, title=title)
-    if len({tuple(table.columns) for table in panels.values()}) > 1:
-        _legends_inside(axes)
-    return axes
 
 
 def plot_ranks(table: pd.DataFrame, *, truth: pd.Series | None = None, title: str = "") -> Axes:
@@ -249,7 +192,7 @@ def plot_two_estimates(
             ls="",
             ms=6,
             marker=MARKERS[number % len(MARKERS)],
-            color=LINES[number % len(LINES)],
+            color=SERIES[number % len(SERIES)],
             label=label,
         )
     axis.set(xlabel=x, ylabel=y)
@@ -298,7 +241,7 @@ def plot_course(
 
 
 def plot_bars(
-    table: pd.DataFrame, *, y: str, title: str = "", colours: Sequence[str] = LINES
+    table: pd.DataFrame, *, y: str, title: str = "", colours: Sequence[str] = SERIES
 ) -> Axes:
     """Draw groups of bars.
 
@@ -326,13 +269,6 @@ def plot_bars(
     axis.set_ylabel(y)
     finish(axis, title)
     return axis
-
-
-def _legends_inside(axes: NDArray[Any]) -> None:
-    for legend in axes[0].figure.legends:
-        legend.remove()
-    for axis in axes:
-        axis.legend(fontsize="small")
 
 
 def _flag_marks() -> list[Any]:

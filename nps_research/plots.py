@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 GROUP_COLOURS = {"detractors": "#D55E00", "passives": "#BBBBBB", "promoters": "#0072B2"}
 ACCENT, SECOND, INK = "#0072B2", "#D55E00", "#333333"
+# Of series without colours of their own, with the dash and the marker of each.
+SERIES = (ACCENT, SECOND, "#009E73", "#CC79A7", INK, "#E69F00", "#56B4E9")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+MARKERS = "os^DvPX"
 COVERAGE_COLOURS = {
     "wald": SECOND,
     "adjusted_wald": ACCENT,

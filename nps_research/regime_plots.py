@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from nps_research.plots import (
     ACCENT,
+    DASHES,
     INK,
+    MARKERS,
     SECOND,
     WALD_95,
     finish,
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
-    from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
     from nps_research.market.regimes import Effort
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 # Regimes keep their colours from figure to figure; other names follow in order.
 REGIMES = ("no pay", "pay per point", "level target", "delta target", "pay for actions")
 COLOURS = (INK, SECOND, "#CC79A7", "#E69F00", ACCENT, "#009E73", "#56B4E9")
-DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-MARKERS = "osD^vPX"
 BAR = f"± {WALD_95} Monte Carlo standard errors"
 
 
@@ -132,51 +131,6 @@ def plot_outcomes(
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     finish(axes[0], title, axes[0].get_legend_handles_labels()[0][:1])
     return axes
-
-
-def plot_lines(
-    curves: pd.DataFrame,
-    x: str,
-    y: str,
-    *,
-    errors: pd.DataFrame | None = None,
-    lines: Mapping[str, float] | None = None,
-    logarithmic: str = "",
-    title: str = "",
-) -> Axes:
-    """Draw lines over one number.
-
-    Parameters
-    ----------
-    curves : pandas.DataFrame
-        Indexed by the number, one column a line.
-    x, y : str
-        Labels of the axes.
-    errors : pandas.DataFrame, optional
-        Monte Carlo standard errors, as `curves`.
-    lines : mapping of str to float, optional
-        Horizontal lines by name.
-    logarithmic : str
-        Axes with a logarithmic scale: "x", "y" or "xy".
-    title : str
-        Title of the figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
-    axis: Axes = panel_axes(1, 1)[0]
-    for place, name in enumerate(curves):
-        half = None if errors is None else WALD_95 * errors[name].to_numpy()
-        style = _line(str(name), place) | {"marker": MARKERS[place % len(MARKERS)], "ms": 4}
-        axis.errorbar(curves.index, curves[name], yerr=half, label=str(name), **style)
-    for name, height in (lines or {}).items():
-        axis.axhline(height, color=INK, lw=1, ls=":", label=name)
-    for each in logarithmic:
-        axis.set(**{f"{each}scale": "log"})
-    axis.set(xlabel=x, ylabel=y)
-    finish(axis, title)
-    return axis
 
 
 def _line(name: str, place: int) -> dict[str, Any]:

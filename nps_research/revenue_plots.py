@@ -9,9 +9,12 @@ import numpy as np
 from nps_research.intervals import tail_probabilities
 from nps_research.plots import (
     ACCENT,
+    DASHES,
     GROUP_COLOURS,
     INK,
+    MARKERS,
     SECOND,
+    SERIES,
     finish,
     finish_panels,
     panel_axes,
@@ -27,9 +30,6 @@ if TYPE_CHECKING:
 
     from nps_research.churn.revenue import RevenueAtRisk
 
-COLOURS = (ACCENT, SECOND, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = "osD^vP"
-DASHES = ("-", "--", "-.", ":")
 CHURN = np.geomspace(0.01, 1.0, 200)
 
 
@@ -66,7 +66,7 @@ def plot_before_leaving(
             middle = table["difference"].to_numpy()
             at = -np.arange(len(table)) + 0.04 * place
             bars = [middle - table["lower"], table["upper"] - middle]
-            style = {"color": COLOURS[place], "marker": MARKERS[place], "ls": DASHES[place]}
+            style = {"color": SERIES[place], "marker": MARKERS[place], "ls": DASHES[place]}
             axis.errorbar(at, middle, yerr=bars, label=label, ms=5, capsize=2, **style)
             _answer_ticks(axis, len(table))
         axis.axhline(0.0, color=INK, lw=1)

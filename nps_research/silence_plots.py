@@ -8,8 +8,10 @@ import numpy as np
 
 from nps_research.plots import (
     ACCENT,
+    DASHES,
     INK,
     SECOND,
+    SERIES,
     finish,
     finish_panels,
     panel_axes,
@@ -23,58 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Okabe and Ito (2008), with a style each for grey print.
-LINES = (ACCENT, SECOND, "#009E73", "#CC79A7", INK)
-STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 ROW_HEIGHT = 0.36
-
-
-def plot_lines(
-    panels: Mapping[str, pd.DataFrame],
-    *,
-    x: str,
-    y: str,
-    title: str = "",
-    across: float | None = None,
-    columns: int = 2,
-) -> NDArray[Any]:
-    """Draw exact curves, one panel a table.
-
-    Parameters
-    ----------
-    panels : mapping of str to pandas.DataFrame
-        Heading to a table: its index is drawn across, each column is a line.
-    x, y : str
-        Labels of the axes.
-    title : str
-        Title of the figure.
-    across : float, optional
-        Where to draw a thin line from left to right.
-    columns : int
-        Panels in a row.
-
-    Returns
-    -------
-    numpy.ndarray
-        The axes, one a panel.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> table = pd.DataFrame({"35 %": [1.0, 2.0]}, index=[0.0, 1.0])
-    >>> axes = plot_lines({"": table}, x="Slope", y="Bias (points)")
-    >>> axes[0].lines[0].get_ydata().tolist()
-    [1.0, 2.0]
-    """
-    axes = panel_axes(len(panels), columns)
-    for axis, (heading, table) in zip(axes, panels.items(), strict=True):
-        if across is not None:
-            axis.axhline(across, color=INK, lw=0.8)
-        for number, name in enumerate(table):
-            style = {"color": LINES[number], "ls": STYLES[number]}
-            axis.plot(table.index, table[name], label=str(name), lw=1.8, **style)
-        axis.set(title=heading)
-    finish_panels(axes, columns, x, y, title=title)
-    return axes
 
 
 def plot_bounds(
@@ -101,10 +52,10 @@ def plot_bounds(
     for number, (name, table) in enumerate(bands.items()):
         at = table.index.to_numpy(dtype=float)
         axis.fill_between(
-            at, table["lower"], table["upper"], color=LINES[number], alpha=0.25, lw=0, label=name
+            at, table["lower"], table["upper"], color=SERIES[number], alpha=0.25, lw=0, label=name
         )
         for end in ("lower", "upper"):
-            axis.plot(at, table[end], color=LINES[number], ls=STYLES[number], lw=1)
+            axis.plot(at, table[end], color=SERIES[number], ls=DASHES[number], lw=1)
     table = next(iter(bands.values()))
     axis.plot(table.index, table[line], color=INK, lw=1.5, label="those who answered")
     axis.axhline(0.0, color=INK, lw=0.6)

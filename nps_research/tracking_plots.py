@@ -10,7 +10,9 @@ import pandas as pd
 from nps_research.diagnostics import INTERVAL_MASS, interval_table
 from nps_research.plots import (
     ACCENT,
+    DASHES,
     INK,
+    MARKERS,
     PANEL_WIDTH,
     SECOND,
     WALD_95,
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from nps_research.tracking.model import WaveFit
 
 COLOURS = (SECOND, "#CC79A7", "#E69F00", INK, "#009E73", "#56B4E9", ACCENT)
-DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-MARKERS = "osD^vPX"
 BAR = f"± {WALD_95} Monte Carlo standard errors"
 
 

@@ -50,6 +50,7 @@ LAYERS = (
     {"records"},
     {"claims"},
     {"plots"},
+    {"line_plots"},
     {"calibration_plots", "comparison_plots", "churn_plots", "market_plots", "ordinal_plots"},
     {"regime_plots", "revenue_plots", "tracking_plots"},
     {"driver_plots", "silence_plots"},

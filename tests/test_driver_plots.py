@@ -114,11 +114,3 @@ def test_ceilings_have_a_border():
     axis = driver_plots.plot_ceilings(table, title="Ceilings")
     assert axis.lines[0].get_xdata().tolist() == [0.4, -0.2]
     assert list(axis.lines[-1].get_xdata()) == [0.0, 0.0]
-
-
-def test_lines():
-    table = pd.DataFrame({"a": [1.0, 10.0]}, index=pd.Index([0.1, 0.2], name="Influence"))
-    axis = driver_plots.plot_lines(table, y="Accounts", log=True, reference=5)
-    assert axis.get_yscale() == "log"
-    assert axis.get_xlabel() == "Influence"
-    assert legend(axis) == ["a"]

@@ -19,25 +19,6 @@ def legend(axis):
     return [text.get_text() for text in axis.figure.legends[0].get_texts()]
 
 
-def test_lines_are_drawn_over_a_bar():
-    table = pd.DataFrame({"a": [0.1, 0.4], "b": [0.2, 0.9]}, index=[10, 1000])
-    axes = people_plots.plot_lines(
-        {"first": table, "second": table}, x="n", y="r", bar=0.8, logarithmic=True, title="T"
-    )
-    assert [line.get_ydata().tolist() for line in axes[1].lines[1:]] == [[0.1, 0.4], [0.2, 0.9]]
-    assert axes[0].get_xscale() == "log"
-    assert axes[0].get_title("left") == "first"
-    assert legend(axes[0]) == ["a", "b"]
-
-
-def test_panels_with_lines_of_their_own_have_legends_of_their_own():
-    first, second = (pd.DataFrame({name: [0.1, 0.4]}) for name in "ab")
-    axes = people_plots.plot_lines({"first": first, "second": second}, x="n", y="r")
-    assert axes[0].figure.legends == []
-    texts = [[text.get_text() for text in axis.get_legend().get_texts()] for axis in axes]
-    assert texts == [["a"], ["b"]]
-
-
 def test_many_flagged_units_have_no_names():
     table = flags(pd.DataFrame({"agent": range(9), "score": 10, "n": 5}), "agent")
     axes = people_plots.plot_funnel({"all": table.assign(flag="low")})

@@ -24,11 +24,6 @@ def outcomes():
     return pd.DataFrame([[40.0, 0.5, 9.0, 1.0], [45.0, 0.6, 8.0, 2.0]], index, columns)
 
 
-@pytest.fixture
-def lines():
-    return pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]}, index=[1.0, 10.0])
-
-
 def legend(axis):
     return [text.get_text() for text in axis.figure.legends[0].get_texts()]
 
@@ -75,22 +70,10 @@ def test_a_missing_outcome_leaves_a_gap(outcomes):
     assert np.isnan(axes[0].containers[0].lines[0].get_xydata()[:, 0]).all()
 
 
-def test_lines_are_drawn_with_their_errors(lines):
-    axis = regime_plots.plot_lines(
-        lines, "x", "y", errors=lines / 10, lines={"half": 0.5}, logarithmic="x"
-    )
-    np.testing.assert_array_equal(axis.containers[1].lines[0].get_ydata(), [3.0, 5.0])
-    bar = axis.containers[1].lines[2][0].get_segments()[1]
-    np.testing.assert_allclose(bar[:, 1], [5 - 0.98, 5 + 0.98])
-    assert (axis.get_xscale(), axis.get_yscale()) == ("log", "linear")
-    assert sorted(legend(axis)) == ["a", "b", "half"]
-
-
-def test_figures_can_be_saved_without_warning(efforts, outcomes, lines, tmp_path):
+def test_figures_can_be_saved_without_warning(efforts, outcomes, tmp_path):
     axes = [
         regime_plots.plot_efforts(efforts, AT, "Propensity")[0],
         regime_plots.plot_outcomes(outcomes, {"nps": "NPS"})[0],
-        regime_plots.plot_lines(lines, "x", "y"),
     ]
     for place, axis in enumerate(axes):
         axis.figure.savefig(tmp_path / f"{place}.png")

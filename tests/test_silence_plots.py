@@ -19,16 +19,6 @@ def ends(collection):
     return [path.vertices[:, 0].tolist() for path in collection.get_paths()]
 
 
-def test_lines_are_columns_over_the_index():
-    table = pd.DataFrame({"60 %": [1.0, 3.0], "70 %": [2.0, 4.0]}, index=[-0.5, 0.5])
-    axes = silence_plots.plot_lines({"left": table, "right": table}, x="x", y="y", across=0.0)
-    line = axes[1].lines[2]
-    assert (line.get_xdata().tolist(), line.get_ydata().tolist()) == ([-0.5, 0.5], [2, 4])
-    assert legend(axes[0]) == ["60 %", "70 %"]
-    styles = {str(each.get_linestyle()) for each in axes[0].lines[1:]}
-    assert len(styles) == 2
-
-
 def test_bands_reach_from_bound_to_bound():
     axis = silence_plots.plot_bounds({"nothing assumed": BAND, "no happier": BAND}, x="x", y="y")
     heights = axis.collections[0].get_paths()[0].vertices[:, 1]
