@@ -93,3 +93,16 @@ def test_trend_without_contrast_is_missing():
 def test_unknown_groups_are_refused():
     with pytest.raises(ValueError, match="unknown column 'segment'"):
         kaplan_meier(PEOPLE, "segment")
+
+
+def test_limits_hold_the_true_survival():
+    generator = np.random.default_rng(2)
+    true, inside = (1 - 0.04) ** 6, 0
+    for _ in range(200):
+        left, until = generator.geometric(0.04, 200), generator.integers(1, 13, 200)
+        months = np.minimum(np.minimum(left, until), 6)
+        rows = {"score": 9, "months": months, "churned": (left <= until) & (left <= 6)}
+        row = kaplan_meier(lifetimes(pd.DataFrame(rows))).loc[(9, 6)]
+        inside += row["lower"] <= true <= row["upper"]
+    # Four Monte Carlo standard errors below 95 %.
+    assert inside / 200 > 0.95 - 4 * 0.0154

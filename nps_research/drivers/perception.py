@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     type Array = NDArray[np.float64]
 
-MEASURED = ("logged", "reported", "score")
 HALVINGS = 60
 
 
