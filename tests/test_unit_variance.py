@@ -1,10 +1,9 @@
-import warnings
-
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from nps_research.datasets import load_counts
+from nps_research.ordinal.draws import ScoreDraws
 from nps_research.ordinal.model import OrdinalModel
 from nps_research.people.unit_simulation import simulate_answers
 from nps_research.people.unit_variance import (
@@ -20,6 +19,7 @@ from nps_research.scale import RatingScale
 
 SFO = load_counts("sfo_airport").query("year == '2018'")
 METRICS = ("nps", "mean_score", "top_box")
+TRUTH = units_like(SFO, 0.08, 0.08)
 
 
 def brute_force(units, n, metric, agents, seed):
@@ -137,36 +137,38 @@ def test_unusable_numbers_are_refused():
 
 @pytest.fixture(scope="module")
 def fit():
-    units = units_like(SFO, 0.08, 0.08)
-    made = simulate_answers(units, teams=6, agents=6, answers=150, random_seed=2)
+    """Draws that have converged (the warning that they have not is an error), every tenth."""
+    made = simulate_answers(TRUTH, teams=15, agents=4, answers=100, random_seed=5)
     model = OrdinalModel("score ~ 1 + (1 | team) + (1 | agent)", made.counts)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # few draws: the components are what is tested
-        return model.fit(100, tune=200, chains=2, random_seed=1, progressbar=False)
+    whole = model.fit(2000, random_seed=1, progressbar=False)
+    tenth = whole.parameters.isel(draw=slice(None, None, 10))
+    return ScoreDraws(tenth, whole.design, whole.family)
 
 
 def test_components_of_a_fit_are_those_of_its_draws(fit):
     drawn = components_of_fit(fit, "agent", "team")
     first = fit.parameters.isel(chain=1, draw=17)
     units = Units(first["cutpoints"].to_numpy(), float(first["sd_agent"]), float(first["sd_team"]))
-    assert drawn.agent.shape == (2, 100)
+    assert drawn.agent.shape == (4, 200)
     assert drawn.agent[1, 17] == pytest.approx(float(components(units).agent))
     assert drawn.team[1, 17] == pytest.approx(float(components(units).team))
 
 
-def test_posterior_holds_the_truth(fit):
-    table = component_table(components_of_fit(fit, "agent", "team", "nps"), answers=(100,))
-    exact = components(units_like(SFO, 0.08, 0.08))
-    row = table.loc["reliability of 100 answers"]
-    assert row["lower"] < exact.reliability(100) < row["upper"]
-    assert table.attrs["interval"] == "95 % equal-tailed credible interval"
+def test_posterior_is_about_the_truth(fit):
+    """In posterior standard deviations: the end of an interval would be a draw of the tail."""
+    found = special.logit(components_of_fit(fit, "agent", "team", "nps").reliability(100))
+    truth = special.logit(components(TRUTH).reliability(100))
+    assert abs(found.mean() - truth) < 3 * found.std()
+    assert found.std() < 0.5
 
 
 def test_infinite_answers_have_quantiles():
     drawn = Components(np.zeros(4), np.array([0.0, 0.0, 1.0, 1.0]), np.full(4, 9.0))
-    row = component_table(drawn).loc["answers needed for 0.8"]
+    table = component_table(drawn)
+    row = table.loc["answers needed for 0.8"]
     assert row["upper"] == np.inf
     assert row["lower"] == 36
+    assert table.attrs["interval"] == "95 % equal-tailed credible interval"
 
 
 def test_columns_that_are_no_groups_are_refused(fit):
