@@ -19,6 +19,7 @@ import results
 from churn_calibration import MASS, MONTHS, SAMPLING, SCORES, SHARES, TRUTHS, Truth, sampled
 
 from nps_research.calibration import code_identity
+from nps_research.churn.hazard import default_priors
 from nps_research.churn.revenue import revenue_at_risk
 from nps_research.diagnostics import interval_table
 from nps_research.replication import replicated
@@ -76,6 +77,7 @@ def recorded(name: str, options: argparse.Namespace) -> dict[str, Any]:
     truth, address = TRUTHS[name], list(TRUTHS).index(name)
     identity = {
         "truth": [truth.odds.tolist(), truth.watched.tolist()],
+        "priors": repr(default_priors("monotone", several_periods=True)),
         "setting": [SEED, FIRM, ANSWERED, VALUES.tolist(), VALUE_SHARES.tolist(), MASS, SAMPLING],
         **code_identity(),
     }

@@ -1,20 +1,23 @@
 """The Bayesian model against closed forms, its own likelihood kernel and known data."""
 
 import warnings
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import pymc
 import pytest
 from arviz_stats import ess
-from scipy import stats
+from scipy import optimize, special, stats
 
 import nps_research as npsr
 from nps_research.diagnostics import ConvergenceWarning
 from nps_research.ordinal import posterior, pymc_model
+from nps_research.ordinal.arrays import STEPS, without_answers
 from nps_research.ordinal.assembly import posterior_arrays
 from nps_research.ordinal.density import log_density
 from nps_research.ordinal.geometry import GroupGeometry, plain_geometries
+from nps_research.ordinal.priors import priors_from
 
 FORMULA = "score ~ year * problem + mode + (1 | language)"
 CHAINS_AND_DRAWS = ("chain", "draw")
@@ -96,6 +99,15 @@ class TestPriors:
             exact = stats.beta(a, concentration.sum() - a)
             assert stats.kstest(shares[:, k], exact.cdf).pvalue > 1e-4
 
+    @pytest.mark.parametrize("concentration", [0.15, 1.0, 3.0])
+    def test_steps_are_dirichlet(self, survey, concentration):
+        priors = npsr.Priors(step_concentration=concentration)
+        model = npsr.OrdinalModel("score ~ mo(step)", survey, priors=priors)
+        steps = model.prior(3000, random_seed=3).parameters["steps_step"].to_numpy()[0]
+        for k in range(3):
+            exact = stats.beta(concentration, 2 * concentration)
+            assert stats.kstest(steps[:, k], exact.cdf).pvalue > 1e-4
+
     def test_coefficient_scale_is_in_latent_standard_deviations(self, sfo):
         counts = sfo.assign(x=np.arange(len(sfo)) % 7 * 100.0)
         model = npsr.OrdinalModel("score ~ year + x", counts, link="probit")
@@ -109,6 +121,7 @@ class TestPriors:
         [
             ({"coefficient_sd": 0.0}, "must be above 0; found 0"),
             ({"concentration": [1.0, -1.0]}, "above 0 for every score"),
+            ({"step_concentration": 0.0}, r"step_concentration=\) must be above 0; found 0"),
         ],
     )
     def test_impossible_priors_are_refused(self, priors, message):
@@ -121,6 +134,7 @@ class TestPriors:
             model.prior(10)
 
 
+SPARSE = npsr.Priors(step_concentration=0.2)
 EVERYTHING = {
     "formula": "score ~ x + offset(w) + mo(step) + (1 + x | team)",
     "scale": "~ x",
@@ -140,6 +154,7 @@ COMBINATIONS = [
         id="student cutpoints",
     ),
     pytest.param(EVERYTHING, id="everything"),
+    pytest.param({"formula": "score ~ mo(step)", "priors": SPARSE}, id="sparse steps"),
 ]
 
 
@@ -191,8 +206,9 @@ class TestDensity:
         volume = np.log(arrays.units).sum()
         np.testing.assert_allclose(np.array(ours) - volume, theirs, rtol=1e-9, atol=1e-9)
 
-    def test_the_gradient_is_that_of_the_value(self, survey):
-        model = npsr.OrdinalModel(counts=survey, **EVERYTHING)
+    @pytest.mark.parametrize("priors", [npsr.Priors(), SPARSE])
+    def test_the_gradient_is_that_of_the_value(self, survey, priors):
+        model = npsr.OrdinalModel(counts=survey, **EVERYTHING, priors=priors)
         arrays = model.posterior.arrays
         free = 0.2 * np.random.default_rng(3).normal(size=arrays.starts[-1])
         gradient, unused = np.empty_like(free), np.empty_like(free)
@@ -203,6 +219,29 @@ class TestDensity:
             for e in step
         ]
         np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-5)
+
+    @pytest.mark.parametrize("concentration", [0.15, 1.0, 2.5])
+    def test_steps_have_the_density_of_scipy_in_the_sampler_coordinates(
+        self, survey, concentration
+    ):
+        priors = npsr.Priors(step_concentration=concentration)
+        posterior = npsr.OrdinalModel("score ~ mo(step)", survey, priors=priors).posterior
+        arrays = without_answers(posterior.arrays)
+        start, values, expected = np.zeros(arrays.starts[-1]), [], []
+        own = slice(arrays.starts[STEPS], arrays.starts[STEPS + 1])
+
+        def shares(coordinates):
+            free = start.copy()
+            free[own] = coordinates
+            return posterior.parameters(free[None, None])["steps_step"].to_numpy()[0, 0]
+
+        for at in ([0.0, 0.0], [-3.0, 1.0], [2.0, -4.0]):
+            start[own] = at
+            values.append(log_density(start, np.empty_like(start), arrays))
+            jacobian = optimize.approx_fprime(at, lambda x: shares(x)[:-1], 1e-7)
+            density = stats.dirichlet.logpdf(shares(at), np.full(3, concentration))
+            expected.append(density + np.linalg.slogdet(jacobian)[1])
+        np.testing.assert_allclose(np.diff(values), np.diff(expected), atol=1e-5)
 
     def test_rows_and_counts_have_the_same_density(self, sfo):
         rows = sfo.loc[sfo.index.repeat(sfo["n"])].drop(columns=["n", "weight", "weight_squared"])
@@ -501,6 +540,31 @@ class TestExtensions:
         np.testing.assert_allclose(steps.sum("step_step"), 1.0, atol=1e-12)
         assert bool((steps >= 0).all())
 
+    def test_sparse_steps_have_the_posterior_of_weighted_prior_draws(self):
+        """Brute force: 500,000 draws from the prior by numpy, weighted by their likelihood."""
+        rows = {"x": [1, 2, 3, 4] * 2, "score": [0] * 4 + [1] * 4}
+        table = pd.DataFrame(rows | {"n": [6, 9, 30, 38, 5, 6, 5, 3]})
+        priors = npsr.Priors(concentration=(1.0, 1.0), step_concentration=0.2)
+        fit = npsr.OrdinalModel(
+            "score ~ mo(x)", table, rating_scale=npsr.RatingScale(0, 1, 0, 1), priors=priors
+        ).fit(2000, random_seed=1, progressbar=False)
+        generator, size = np.random.default_rng(2), 500_000
+        steps = generator.dirichlet(np.full(3, 0.2), size)
+        effect = generator.normal(0, np.pi / np.sqrt(3), size)[:, None]
+        levels = effect * np.insert(np.cumsum(steps, axis=1), 0, 0.0, axis=1)
+        stays, leaves = (table["n"].to_numpy()[part] for part in (slice(4), slice(4, 8)))
+        eta = levels - (levels @ (stays + leaves) / table["n"].sum())[:, None]
+        eta += special.logit(generator.beta(1, 1, size))[:, None]
+        log_weight = special.log_expit(eta) @ leaves + special.log_expit(-eta) @ stays
+        weight = np.exp(log_weight - special.logsumexp(log_weight))
+        exact, summary = weight @ steps, fit.summary()
+        spread = np.sqrt(weight @ (steps - exact) ** 2)
+        # Both sides are samples.
+        error = spread * np.sqrt((weight**2).sum() + 1 / summary["ess_bulk"].min())
+        found = fit.parameters["steps_x"].mean(CHAINS_AND_DRAWS).to_numpy()
+        assert np.abs((found - exact) / error).max() < 4
+        assert error.max() < 0.02
+
     def test_intervals_are_between_their_ends(self):
         exact = pd.DataFrame({"score": [5, 7, 8, 10], "n": [10, 20, 20, 10]})
         mixed = pd.DataFrame({"score": [5, 7, 10], "score_upper": [5, 8, 10], "n": [10, 40, 10]})
@@ -527,7 +591,9 @@ class TestExtensions:
         assert float(total.mean()) == pytest.approx(-0.219, abs=0.02)
 
     def test_a_saved_fit_comes_back(self, survey, tmp_path):
-        priors = npsr.Priors(terms={"x": (0.1, 2.0)}, cutpoints=npsr.StudentT(4.0, 0.0, 2.0))
+        priors = npsr.Priors(
+            terms={"x": (0.1, 2.0)}, cutpoints=npsr.StudentT(4.0, 0.0, 2.0), step_concentration=0.3
+        )
         model = npsr.OrdinalModel("score ~ x + (1 | team)", survey, priors=priors)
         fit = model.fit(random_seed=1, progressbar=False)
         fit.save(tmp_path / "fit.npsr")
@@ -535,6 +601,11 @@ class TestExtensions:
         assert loaded.model.priors == priors
         assert bool((loaded.nps("team") == fit.nps("team")).all())
         pd.testing.assert_frame_equal(loaded.summary(), fit.summary())
+
+    def test_priors_saved_before_steps_had_a_concentration_come_back(self):
+        fields = asdict(npsr.Priors())
+        del fields["step_concentration"]
+        assert priors_from(fields) == npsr.Priors()
 
     def test_fits_are_compared_on_the_same_respondents(self, sfo):
         fits = {

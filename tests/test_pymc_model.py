@@ -219,7 +219,8 @@ class Case:
             value += stats.halfnorm.logpdf(values["cutpoint_sd"], scale=numbers.cutpoint_sd)
             value += stats.norm.logpdf(values["raw_cutpoints"]).sum()
         if "raw_steps_effort" in values:
-            value += log_dirichlet(values["raw_steps_effort"], np.ones(3))
+            concentration = np.full(3, numbers.step_concentration)
+            value += log_dirichlet(values["raw_steps_effort"], concentration)
         return value + self.log_cutpoint_prior(values)
 
     def log_cutpoint_prior(self, values):
@@ -277,6 +278,14 @@ class TestDensity:
     @pytest.mark.parametrize("prior", [Normal(0.3, 1.5), StudentT(3.0, -0.2, 2.5)])
     def test_priors_of_cutpoints(self, people, name, prior):
         case = Case(Family(name, "loglog"), people, Priors(cutpoints=prior))
+        values = case.values()
+        expected = case.log_likelihood(values) + case.log_prior(values)
+        assert case.log_density(values) == pytest.approx(expected, rel=1e-7)
+
+    @pytest.mark.parametrize("concentration", [0.2, 4.0])
+    def test_steps_of_any_concentration(self, people, concentration):
+        priors = Priors(step_concentration=concentration)
+        case = Case(Family("acat", "logit"), people, priors, formula="score ~ mo(effort)")
         values = case.values()
         expected = case.log_likelihood(values) + case.log_prior(values)
         assert case.log_density(values) == pytest.approx(expected, rel=1e-7)
@@ -403,6 +412,13 @@ class TestForwardDraws:
         lowest = stats.beta(alpha[0], alpha.sum() - alpha[0])
         assert stats.kstest(drawn[:, 0], lowest.cdf).pvalue > 0.01
         np.testing.assert_allclose(drawn.sum(axis=1), 1.0, rtol=1e-12)
+
+    def test_steps_follow_their_dirichlet_prior(self, people):
+        priors = Priors(step_concentration=0.2)
+        case = Case(Family("sratio", "logit"), people, priors, formula="score ~ mo(effort)")
+        drawn = pm.draw(case.model["steps_effort"], 2000, random_seed=5, mode=QUICK)
+        for step in range(3):
+            assert stats.kstest(drawn[:, step], stats.beta(0.2, 0.4).cdf).pvalue > 0.01
 
     def test_simulated_answers_have_the_size_of_their_cells(self, people):
         case = Case(Family("cumulative", "logit"), people, formula="score ~ x", no_answer="~ x")

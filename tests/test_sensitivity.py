@@ -6,8 +6,11 @@ import pandas as pd
 import pytest
 import xarray as xr
 from saturated import SaturatedDraws, design
+from scipy import stats
 
+from nps_research.ordinal.log_prior import log_prior
 from nps_research.ordinal.model import OrdinalModel
+from nps_research.ordinal.priors import Priors
 from nps_research.ordinal.sensitivity import log_likelihood, prior_sensitivity
 from nps_research.scale import RatingScale
 
@@ -90,6 +93,18 @@ def test_quantities_are_named_as_in_the_summary_of_a_fit():
     terms = ["wave[b]", "scale[wave[b]]", "wave[b][3|4]", "wave[b][4|5]"]
     groups = ["sd(store)", "store[x]", "store[y]", "store[z]"]
     assert sorted(found) == sorted(["nps", "nps[a]", "nps[b]", *cuts, *terms, *groups])
+
+
+def test_steps_are_in_the_prior():
+    table = pd.DataFrame({"x": [1, 2, 3, 4], "score": [2, 3, 4, 5], "n": 5})
+    posteriors = [
+        OrdinalModel("score ~ mo(x)", table, rating_scale=SCALE, priors=priors).posterior
+        for priors in (Priors(), Priors(step_concentration=0.4))
+    ]
+    drawn = posteriors[0].prior_parameters(50, random_seed=1)
+    found = log_prior(drawn, posteriors[1]) - log_prior(drawn, posteriors[0])
+    exact = stats.dirichlet.logpdf(drawn["steps_x"].to_numpy()[0].T, np.full(3, 0.4))
+    np.testing.assert_allclose(found[0] - found[0, 0], exact - exact[0])
 
 
 def test_a_weak_prior_is_no_problem():

@@ -35,7 +35,9 @@ def test_the_inverse_comes_back(warp):
     np.testing.assert_allclose(back, sticks[:, 0], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize(("stop", "above"), [(0.14, 20.0), (0.5, 0.5), (30.0, 4.0)])
+@pytest.mark.parametrize(
+    ("stop", "above"), [(0.14, 20.0), (0.5, 0.5), (30.0, 4.0), (0.15, 1.35), (0.15, 0.15)]
+)
 def test_log_odds_of_beta_variables_become_about_normal(stop, above):
     warp = np.array([np.log(stop / above), np.sqrt(1 / stop + 1 / above), 0.5 / stop, 0.5 / above])[
         :, None

@@ -56,6 +56,12 @@ BASE_RATE = (4.5, 0.5)
 EFFECT_SD = 2.0
 # Typical differences of the baseline between months, as far as the data do not know better.
 BASELINE_SD = 0.9
+# True curves may be flat in places, and steps that are uniform on the simplex say they are not:
+# intervals then miss them (benchmarks/churn_calibration.py). In shorter runs larger numbers covered
+# flat curves less and steady ones a little more; with smaller ones chains hardly move.
+STEP_CONCENTRATION = 0.15
+# Chains turn slowly from one of the sparse steps to its neighbour.
+MONOTONE: dict[str, Any] = {"draws": 3000, "tune": 500, "target_accept": 0.95}
 
 
 def default_priors(effect: Effect, *, several_periods: bool) -> Priors:
@@ -63,8 +69,10 @@ def default_priors(effect: Effect, *, several_periods: bool) -> Priors:
 
     The average hazard has a Beta prior with mean 10 % and the weight of five people. The whole
     effect of the score (from worst to best for "monotone", a contrast of classes for steps) is
-    normal with a standard deviation of 3.6 log odds. Deviations of the baseline between periods
-    have a half-normal standard deviation of 0.9 log odds, those of free scores of 3.6.
+    normal with a standard deviation of 3.6 log odds. Its steps from score to score are sparse
+    (Dirichlet with a concentration of 0.15 a step): a few of them may be most of it, or all may
+    have their part. Deviations of the baseline between periods have a half-normal standard
+    deviation of 0.9 log odds, those of free scores of 3.6.
 
     Examples
     --------
@@ -74,7 +82,12 @@ def default_priors(effect: Effect, *, several_periods: bool) -> Priors:
     terms = {"sd(period)": BASELINE_SD} if several_periods else {}
     if effect == "full scale":
         terms["sd(rating)"] = 3.6
-    return Priors(concentration=BASE_RATE, coefficient_sd=EFFECT_SD, terms=terms)
+    return Priors(
+        concentration=BASE_RATE,
+        coefficient_sd=EFFECT_SD,
+        step_concentration=STEP_CONCENTRATION,
+        terms=terms,
+    )
 
 
 class HazardModel:
@@ -86,11 +99,12 @@ class HazardModel:
     compare the curves with `survival.kaplan_meier`. Censored people count for the months in which
     they were watched; censoring must not depend on what they would have done, given the score.
 
-    A monotone effect rises or falls at every score, if only by little. Where a true curve is flat
-    for several scores, its posterior is not: intervals at the ends of the flat stretch contain the
-    truth too rarely (data/churn_calibration.json), although predictions hardly suffer. And a ratio
-    of hazards is then always on one side of 1. Whether neighbouring scores differ at all is a
-    question for "full scale" or for `nps_research.churn.borders`.
+    A monotone effect rises or falls at every score, if only by little. Its prior is sparse, so that
+    it can be all but flat for several scores, and intervals of hazards contain the truth about as
+    often where that is flat within classes as where it falls throughout
+    (data/churn_calibration.json). But a ratio of hazards is always on one side of 1, also where
+    both are truly alike. Whether neighbouring scores differ at all is a question for "full scale"
+    or for `nps_research.churn.borders`.
 
     Lifetimes of one period, where nobody knows when people left, make it a logistic regression of
     leaving: then a hazard is the share that has left.
@@ -199,7 +213,7 @@ class HazardModel:
 
     def fit(
         self,
-        draws: int = 1000,
+        draws: int | None = None,
         *,
         chains: int = 4,
         random_seed: int | None = None,
@@ -208,13 +222,19 @@ class HazardModel:
     ) -> HazardFit:
         """Draw from the posterior; all settings are those of `OrdinalModel.fit`.
 
+        Chains of a monotone effect move slowly, so that by default it has 3,000 draws, tune=500
+        and target_accept=0.95. Laplace's approximation does not fit its sparse steps, and says so.
+
         Warns
         -----
         ConvergenceWarning
             If the draws cannot be trusted.
         """
+        own = MONOTONE if self.effect == "monotone" else {}
+        given = {} if draws is None else {"draws": draws}
+        options = own | given | settings
         fitted = self.ordinal.fit(
-            draws, chains=chains, random_seed=random_seed, progressbar=progressbar, **settings
+            chains=chains, random_seed=random_seed, progressbar=progressbar, **options
         )
         return HazardFit(fitted, self)
 

@@ -214,8 +214,10 @@ def expected_lifetime(
     --------
     >>> from nps_research.churn.hazard import HazardModel
     >>> from nps_research.churn.lifetimes import lifetimes
-    >>> past = pd.DataFrame({"score": [3, 9], "months": [1, 2], "churned": [1, 0], "n": 100})
-    >>> fit = HazardModel(lifetimes(past)).fit(random_seed=1, progressbar=False)
+    >>> past = pd.DataFrame({"score": [3, 3, 9, 9], "months": [1, 2] * 2, "churned": [1, 0] * 2})
+    >>> fit = HazardModel(lifetimes(past.assign(n=[60, 40, 3, 97]))).fit(
+    ...     random_seed=1, progressbar=False
+    ... )
     >>> bool(1.9 < expected_lifetime(fit).sel(score=9).mean() <= 2)
     True
     """

@@ -84,8 +84,10 @@ class Arrays(NamedTuple):
     projection : numpy.ndarray, shape (sticks + terms, effects)
         What cutpoints and predictors take over from the effects: a stick or coefficient is its
         coordinate less projection @ effects.
-    warp : numpy.ndarray, shape (4, sticks)
+    warp : numpy.ndarray, shape (4, bent sticks)
         Centre, scale, and left and right stretch of the sticks' coordinates (see `warp.py`).
+    warp_positions : numpy.ndarray of int64, shape (bent sticks,)
+        Where in the free vector these are: the cutpoints' sticks, and those of sparse steps.
     basis : numpy.ndarray
         Orthonormal bases of all blocks, one after the other, flattened.
     cutpoint_group : numpy.ndarray of int64, shape (cells,)
@@ -96,6 +98,8 @@ class Arrays(NamedTuple):
         Predictors of not answering.
     answered, unanswered : numpy.ndarray, shape (cells,)
         Respondents with and without a score.
+    step_concentration : numpy.ndarray, shape (monotonic terms,)
+        Concentration of each step of a term, all alike.
     dirichlet : numpy.ndarray, shape (categories,)
         Concentration of the average respondent's shares.
     cutpoint_prior : numpy.ndarray, shape (3,)
@@ -141,12 +145,14 @@ class Arrays(NamedTuple):
     pull: Array
     projection: Array
     warp: Array
+    warp_positions: Integers
     basis: Array
     cutpoint_group: Integers
     structure: Array
     hurdle_predictors: Array
     answered: Array
     unanswered: Array
+    step_concentration: Array
     dirichlet: Array
     cutpoint_prior: Array
     prior_means: Array

@@ -85,9 +85,14 @@ def posterior_arrays(
     options = arrays.options.copy()
     options[PRIOR], options[CUTPOINT_PRIOR] = 1, CUTPOINT_PRIORS[type(numbers.cutpoints)]
     pseudo = np.ones_like(numbers.dirichlet) if numbers.cutpoints else numbers.dirichlet
+    of_sticks = _warp(design, pseudo, arrays.warp.shape[1], stretch=1.0)
+    of_steps = _step_warp(design.cells, numbers)
+    first = arrays.starts[STEPS]
+    bent = np.arange(first, first + of_steps.shape[1])
     return arrays._replace(
         options=options,
-        warp=_warp(design, pseudo, arrays.warp.shape[1], stretch=1.0),
+        warp=np.hstack([of_sticks, of_steps]),
+        warp_positions=np.concatenate([arrays.warp_positions, bent]),
         **_priors(numbers, design, arrays, ordered=family.name == "cumulative"),
     )
 
@@ -107,11 +112,13 @@ def likelihood_arrays(
         starts=starts,
         structure=_structure_matrix(structure, n_cutpoints),
         warp=_warp(design, half, n_sticks, stretch=0.0),
+        warp_positions=np.arange(n_sticks),
         **_answers(design, predictors),
         **predictors,
         **_monotonic(design.cells),
         **_groups(design.cells, geometries, starts),
         **_hurdle(design.cells),
+        step_concentration=np.ones(len(design.cells.monotonic)),
         dirichlet=np.ones(1),
         cutpoint_prior=np.ones(3),
         prior_means=np.zeros(starts[END]),
@@ -254,17 +261,29 @@ def _sums_before(sizes: Integers) -> Integers:
 
 
 def _warp(design: Design, pseudo_answers: Array, n_sticks: int, *, stretch: float) -> Array:
-    """Return the warp of sticks, around the log odds of pooled answers and pseudo-answers.
-
-    A stretch of 1 makes the sticks' coordinates about normal, and one of 0 keeps the sticks.
-    """
+    """Return the warp of sticks, around the log odds of pooled answers and pseudo-answers."""
     totals = design.counts.sum(axis=0) + pseudo_answers
     for (_, low, high), n in zip(design.censored, design.censored_n, strict=True):
         totals[low : high + 1] += n / (high - low + 1)
+    return np.ascontiguousarray(_bent(totals, stretch)[:, :n_sticks])
+
+
+def _step_warp(cells: Cells, numbers: PriorNumbers) -> Array:
+    """Return the warp of the sticks of steps, if they are sparse: only then are tails long."""
+    each = numbers.step_concentration
+    sparse = cells.monotonic if each < 1.0 else ()
+    warps = [_bent(np.full(term.steps, each), stretch=1.0) for term in sparse]
+    return np.hstack([np.zeros((4, 0)), *warps])
+
+
+def _bent(totals: Array, stretch: float) -> Array:
+    """Return the warp of the sticks of answers or pseudo-answers, shape (4, categories - 1).
+
+    A stretch of 1 makes the sticks' coordinates about normal, and one of 0 keeps the sticks.
+    """
     stop, above = totals[:-1], sums_above(totals)
     centre, scale = np.log(stop / above), np.sqrt(1.0 / stop + 1.0 / above)
-    warp = np.stack([centre, scale, 0.5 * stretch / stop, 0.5 * stretch / above])
-    return np.ascontiguousarray(warp[:, :n_sticks])
+    return np.stack([centre, scale, 0.5 * stretch / stop, 0.5 * stretch / above])
 
 
 def _hurdle(cells: Cells) -> dict[str, Any]:
@@ -289,6 +308,7 @@ def _priors(
     by_group = [numbers.cutpoint_sd] if design.cutpoint_levels else []
     constant = _log_constant(numbers, design, sds, coordinates, ordered=ordered)
     return {
+        "step_concentration": np.full(len(design.cells.monotonic), numbers.step_concentration),
         "dirichlet": numbers.dirichlet,
         "cutpoint_prior": np.array(cutpoints),
         "prior_means": means,
@@ -309,8 +329,9 @@ def _log_constant(
     if levels := design.cutpoint_levels:
         deviations = len(levels) * (design.counts.shape[1] - 1)
         total += _half_normal_constant(numbers.cutpoint_sd) - 0.5 * LOG_2PI * deviations
-    for steps in design.cells.monotonic:
-        total += _dirichlet_constant(np.ones(steps.steps))
+    for monotonic in design.cells.monotonic:
+        steps = np.full(monotonic.steps, numbers.step_concentration)
+        total += _dirichlet_constant(steps)
     n = design.counts.shape[1] - 1
     return float(total + _cutpoint_constant(numbers, n, coordinates, ordered=ordered))
 

@@ -88,7 +88,7 @@ def log_density(free: Array, gradient: Array, a: Arrays) -> float:
     if len(effects) > 0:
         slopes.effects[:] -= np.dot(a.projection.T, gradient[: len(a.projection)])
         value += add_blocks(free, gradient, a, raw, slopes.effects)
-    return value + collect_warp(gradient, bends)
+    return value + collect_warp(gradient, a, bends)
 
 
 @compiled

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from nps_research.ordinal.coordinates import step_name
 from nps_research.ordinal.latent import SAMPLE_DIMS
 from nps_research.ordinal.priors import StudentT
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 def log_prior(parameters: xr.Dataset, posterior: Posterior) -> xr.DataArray:
     """Return the log prior density of every draw, up to a constant: dims chain, draw.
 
-    Of shares (or cutpoints), coefficients and standard deviations; group-level effects are given
-    these and take no part. Densities are those of the parameters as they are reported.
+    Of shares (or cutpoints), coefficients, steps and standard deviations; group-level effects are
+    given these and take no part. Densities are those of the parameters as they are reported.
 
     Parameters
     ----------
@@ -49,6 +50,8 @@ def _densities(parameters: xr.Dataset, posterior: Posterior) -> Iterator[Array]:
         if name in parameters:
             mean, sd = getattr(numbers, name)
             yield -0.5 * (((of(name) - mean) / sd) ** 2).sum(axis=-1)
+    for term in design.cells.monotonic:
+        yield _of_shares(of(step_name(term)), numbers.step_concentration)
     for group, scale in zip(design.cells.group_terms, numbers.group_sd, strict=True):
         yield -0.5 * (of(f"sd_{group.label}") / scale) ** 2
     if "cutpoint_sd" in parameters:
@@ -63,8 +66,7 @@ def _of_cutpoints(parameters: xr.Dataset, posterior: Posterior) -> Array:
         spread = (log_widths / numbers.log_width_sd) ** 2
         return -0.5 * (centre**2 + spread.sum(axis=-1))
     if numbers.cutpoints is None:
-        shares = np.log(np.maximum(np.asarray(parameters["shares"]), np.finfo(float).tiny))
-        return np.asarray(((numbers.dirichlet - 1.0) * shares).sum(axis=-1))
+        return _of_shares(np.asarray(parameters["shares"]), numbers.dirichlet)
     cutpoints = posterior.family.cutpoints(np.asarray(parameters["sticks"]))
     prior = numbers.cutpoints
     if isinstance(prior, StudentT):
@@ -72,3 +74,8 @@ def _of_cutpoints(parameters: xr.Dataset, posterior: Posterior) -> Array:
     else:
         densities = stats.norm(prior.mean, prior.sd).logpdf(cutpoints)
     return np.asarray(densities.sum(axis=-1))
+
+
+def _of_shares(shares: Array, concentration: Array | float) -> Array:
+    logs = np.log(np.maximum(shares, np.finfo(float).tiny))
+    return np.asarray(((concentration - 1.0) * logs).sum(axis=-1))

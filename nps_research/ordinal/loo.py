@@ -202,8 +202,8 @@ def loo(draws: ScoreDraws, outcome: Outcome = "scores") -> LooResult:
     >>> counts = npsr.load_counts("sfo_airport")
     >>> fit = npsr.OrdinalModel("score ~ year", counts).fit(random_seed=1, progressbar=False)
     >>> result = loo(fit)
-    >>> result.n, result.n_unreliable, round(result.elpd)
-    (5396, 0, -9500)
+    >>> result.n, result.n_unreliable, round(result.elpd, -1)
+    (5396, 0, -9500.0)
     """
     result = psis_loo(draws, outcome)
     if result.n_unreliable:

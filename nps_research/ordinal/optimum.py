@@ -87,7 +87,7 @@ def curvature_by_eta(free: Array, arrays: Arrays) -> Array:
 def starting_point(arrays: Arrays) -> Array:
     """Return the log odds of the pooled answers, and the middle of every other prior."""
     start = np.where(np.isfinite(arrays.prior_sds), arrays.prior_means, 0.0)
-    start[: arrays.warp.shape[1]] = arrays.warp[CENTRE]
+    start[arrays.warp_positions] = arrays.warp[CENTRE]
     start[arrays.scale_positions] = np.log(0.5 * arrays.scale_priors)
     return start
 

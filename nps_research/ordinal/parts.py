@@ -91,12 +91,13 @@ def zeros_like(parts: Parts) -> Parts:
 def natural_vector(free: Array, effects: Array, a: Arrays) -> tuple[Array, Array]:
     """Return the free vector with sticks and coefficients in place of their coordinates.
 
-    The second array, shape (2, sticks), has the slopes of the sticks by their coordinates, and the
-    slopes of the logarithms of these.
+    The second array, shape (2, bent sticks), has the slopes of the sticks by their coordinates, and
+    the slopes of the logarithms of these.
     """
     natural, bends = free.copy(), np.empty((2, a.warp.shape[1]))
     for k in range(a.warp.shape[1]):
-        natural[k], bends[0, k], bends[1, k] = warped(free[k], a.warp[:, k])
+        at = a.warp_positions[k]
+        natural[at], bends[0, k], bends[1, k] = warped(free[at], a.warp[:, k])
     if len(effects) > 0:
         natural[: len(a.projection)] -= np.dot(a.projection, effects)
     return natural, bends
@@ -214,11 +215,12 @@ def collect_cutpoints(gradient: Array, a: Arrays, jacobians: Array, slopes: Part
 
 
 @inlined
-def collect_warp(gradient: Array, bends: Array) -> float:
+def collect_warp(gradient: Array, a: Arrays, bends: Array) -> float:
     """Turn the slopes by sticks into those by their coordinates; return the log volume."""
     value = 0.0
     for k in range(bends.shape[1]):
-        gradient[k] = gradient[k] * bends[0, k] + bends[1, k]
+        at = a.warp_positions[k]
+        gradient[at] = gradient[at] * bends[0, k] + bends[1, k]
         value += math.log(bends[0, k])
     return value
 

@@ -170,6 +170,7 @@ def _add_sticks(free: Array, gradient: Array, start: int, concentration: Array) 
 def _add_step_priors(free: Array, gradient: Array, a: Arrays) -> float:
     value, at = 0.0, a.starts[STEPS]
     for m in range(len(a.step_counts)):
-        value += _add_sticks(free, gradient, at, np.ones(a.step_counts[m]))
+        concentration = np.full(a.step_counts[m], a.step_concentration[m])
+        value += _add_sticks(free, gradient, at, concentration)
         at += a.step_counts[m] - 1
     return value

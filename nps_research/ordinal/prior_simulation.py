@@ -68,13 +68,13 @@ def prior_draws(
             arrays, family, draws, generator
         )
     at = starts[STEPS]
-    for steps in arrays.step_counts:
-        free[:, at : at + steps - 1] = _random_sticks(generator, np.ones(steps), draws)
+    for steps, each in zip(arrays.step_counts, arrays.step_concentration, strict=True):
+        concentration = np.full(steps, each)
+        free[:, at : at + steps - 1] = _random_sticks(generator, concentration, draws)
         at += steps - 1
     _draw_groups(free, arrays, generator)
-    if arrays.options[STRUCTURE] == STICKS:
-        sticks = np.ascontiguousarray(free[:, : starts[COEFFICIENTS]])
-        free[:, : starts[COEFFICIENTS]] = unwarped_rows(sticks, arrays.warp)
+    bent = np.ascontiguousarray(free[:, arrays.warp_positions])
+    free[:, arrays.warp_positions] = unwarped_rows(bent, arrays.warp)
     return free
 
 

@@ -43,6 +43,16 @@ class StudentT:
     sd: float = 2.5
 
 
+_POSITIVE = (
+    "class_concentration",
+    "coefficient_sd",
+    "scale_sd",
+    "group_sd",
+    "step_concentration",
+    "cutpoint_sd",
+)
+
+
 @dataclass(frozen=True)
 class Priors:
     """Priors of an `OrdinalModel`.
@@ -67,6 +77,12 @@ class Priors:
     group_sd : float
         Scale of the half-normal prior of a group-level standard deviation, in latent standard
         deviations.
+    step_concentration : float
+        Concentration of the Dirichlet prior of the steps of a term ``mo(x)``, the same for each
+        step. With the default of 1 every division of the effect among the steps is equally
+        likely. Smaller numbers expect few large steps between levels that hardly differ, larger
+        ones equal steps (Bürkner and Charpentier 2020, "Modelling Monotonic Effects of Ordinal
+        Predictors in Bayesian Regression Models").
     cutpoint_sd : float
         Scale of the half-normal prior of the standard deviation of the cutpoints between the
         groups of `cutpoints_by`, in log odds of stopping at a score.
@@ -96,13 +112,13 @@ class Priors:
     coefficient_sd: float = 1.0
     scale_sd: float = 0.5
     group_sd: float = 1.0
+    step_concentration: float = 1.0
     cutpoint_sd: float = 0.5
     cutpoints: Normal | StudentT | None = None
     terms: Mapping[str, Override] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        scales = ("class_concentration", "coefficient_sd", "scale_sd", "group_sd", "cutpoint_sd")
-        for name in scales:
+        for name in _POSITIVE:
             if not getattr(self, name) > 0:
                 raise ValueError(f"Priors({name}=) must be above 0; found {getattr(self, name)}.")
         if self.concentration is not None and not np.all(np.asarray(self.concentration) > 0):
@@ -166,6 +182,8 @@ class PriorNumbers:
         Means and standard deviations of normal priors, shape (2, terms).
     group_sd : numpy.ndarray
         Scales of the half-normal priors of group-level standard deviations, shape (group terms,).
+    step_concentration : float
+        Dirichlet concentration of every step of a monotonic term.
     cutpoint_sd : float
         Scale of the half-normal prior of the standard deviation of cutpoints between groups.
     """
@@ -180,6 +198,7 @@ class PriorNumbers:
     cut_coefficients: Array
     no_answer: Array
     group_sd: Array
+    step_concentration: float
     cutpoint_sd: float
 
 
@@ -210,6 +229,7 @@ def prior_numbers(priors: Priors, design: Design, family: Family) -> PriorNumber
         cut_coefficients=named(names["cut_coefficients"], sds[n_terms:]),
         no_answer=named(names["no_answer"], NO_ANSWER_SD),
         group_sd=named(names["group_sd"], priors.group_sd * unit)[1],
+        step_concentration=priors.step_concentration,
         cutpoint_sd=float(named(["cutpoint_sd"], priors.cutpoint_sd)[1, 0]),
     )
 

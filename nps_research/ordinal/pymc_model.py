@@ -166,7 +166,8 @@ def _linear_predictor(
         coefficients = _normal("coefficients", numbers.coefficients, "term")
         eta = eta + pt.dot(cells.predictors, coefficients)
         for term in cells.monotonic:
-            eta = eta + coefficients[term.position] * _cumulated_steps(term)[term.codes]
+            levels = _cumulated_steps(term, numbers.step_concentration)
+            eta = eta + coefficients[term.position] * levels[term.codes]
     # Geometries of the groups' cutpoints follow those of group-level terms.
     own = geometries[: len(cells.group_terms)]
     for group, geometry, scale in zip(cells.group_terms, own, numbers.group_sd, strict=True):
@@ -186,12 +187,13 @@ def _normal(name: str, prior: Array, dim: str) -> Symbol:
     return values
 
 
-def _cumulated_steps(term: Monotonic) -> Symbol:
+def _cumulated_steps(term: Monotonic, concentration: float) -> Symbol:
     """Return the sum of the first steps below every level, shape (levels,)."""
     name = step_name(term)
     steps = pt.ones(1)
     if term.steps > 1:
-        steps = stick_shares(dirichlet_sticks(f"raw_{name}", np.ones(term.steps)))
+        sticks = dirichlet_sticks(f"raw_{name}", np.full(term.steps, concentration))
+        steps = stick_shares(sticks)
     steps = pm.Deterministic(name, steps, dims=step_dim(term))
     return pt.concatenate([[0.0], pt.cumsum(steps)])
 

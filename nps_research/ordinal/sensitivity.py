@@ -46,7 +46,7 @@ def prior_sensitivity(
         Posterior draws.
     log_prior : array_like
         Log prior density of every draw, shape (chain, draw), up to a constant. In a model with
-        group effects it is that of the top level only: shares, coefficients and group-level
+        group effects it is that of the top level only: shares, coefficients, steps and group-level
         standard deviations, not the effects given these.
     likelihood : array_like, optional
         Log likelihood of every draw, shape (chain, draw). By default `log_likelihood` of the
