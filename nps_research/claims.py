@@ -14,7 +14,7 @@ from nps_research.datasets import data_path
 from nps_research.records import VERDICTS, Record, disagreements, read_results, write_results
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
     import numpy as np
     import xarray as xr
@@ -27,6 +27,20 @@ SINK, REFRESH = "NPS_RESEARCH_RESULTS", "NPS_RESEARCH_REFRESH"
 
 # Of n independent draws without a success, the probability of a success is below 3 / n with 95 %.
 RULE_OF_THREE = 3
+
+# Texts that the claims come from.
+SOURCES = {
+    "S0": 'Maz Iqbal, "The Dark Side of Using NPS as a Performance Management Tool"',
+    "S1": 'Kushal Dev, "3 undeniable reasons why you can\'t make NPS work as a KPI", Customer Guru',
+    "S2": 'Elizabeth Clor, "Is your business too obsessed with NPS?", Clarabridge, 2016',
+    "S3": (
+        'Raj Sivasubramanian, "Avoiding Setting Performance Goals Against CX Metrics", QuestionPro'
+    ),
+    "S4": 'Chad Keck, "Debunking 5 Misconceptions about Net Promoter" and other posts, Promoter',
+}
+# How intervals begin that show what other assumptions make of a number, and what the unit of a
+# number says that is a share of such assumptions.
+RANGES, SHARE_OF_RANGES = ("middle 90 %", "range"), "points at which"
 
 UNITS = {"nps": "points", "difference": "points", "mean_score": "points of the scale"}
 
@@ -63,6 +77,7 @@ def record(
     unit: str = "",
     interval: tuple[float, float] | None = None,
     kind: str = "",
+    reason: str = "",
 ) -> Comparison:
     """Record the number that settles a claim, and compare it with the recorded one.
 
@@ -70,7 +85,9 @@ def record(
     ----------
     claim : str
         Key of the number: a claim of data/claims.csv such as ``C41``, a claim and a part such as
-        ``C41.all_sixes``, or a name for a result that settles no claim.
+        ``C41.all_sixes``, or a name for a result that settles no claim. ``C41.sensitivity`` is
+        what the ledger shows as the sensitivity of the claim: the number under other assumptions,
+        the range over them as its interval, and in `kind` which they are.
     value : float
         The number.
     mcse : float
@@ -83,6 +100,8 @@ def record(
         Lower and upper bound.
     kind : str
         Kind and mass of the interval; required with `interval`.
+    reason : str
+        Why the claim is not testable here, or what its verdict depends on.
 
     Returns
     -------
@@ -105,7 +124,7 @@ def record(
         raise ValueError(
             f"the interval of {claim!r} needs a kind, as kind='95 % credible interval'"
         )
-    made = Record(float(value), float(mcse), unit, lower, upper, kind, verdict)
+    made = Record(float(value), float(mcse), unit, lower, upper, kind, verdict, reason=reason)
     if SINK in os.environ:
         _append(Path(os.environ[SINK]), claim, made)
     known = made.rounded() if os.environ.get(REFRESH) else recorded_results().get(claim)
@@ -158,7 +177,12 @@ def record_estimate(
 
 
 def record_posterior(
-    claim: str, draws: xr.DataArray, verdict: Verdict | None = None, *, unit: str = ""
+    claim: str,
+    draws: xr.DataArray,
+    verdict: Verdict | None = None,
+    *,
+    unit: str = "",
+    reason: str = "",
 ) -> Comparison:
     """Record the posterior mean of a quantity with its Monte Carlo error and interval.
 
@@ -175,6 +199,8 @@ def record_posterior(
         As for `record`.
     unit : str, optional
         By default that of the functional, such as points for ``nps``.
+    reason : str
+        As for `record`.
 
     Returns
     -------
@@ -191,6 +217,7 @@ def record_posterior(
         unit=unit or ("probability" if event else UNITS.get(str(draws.name), "")),
         interval=None if event else (float(lower), float(upper)),
         kind="95 % credible interval",
+        reason=reason,
     )
 
 
@@ -205,22 +232,48 @@ def ledger() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Indexed by claim: ``claim``, ``verdict`` (``open`` while no notebook has settled it),
-        ``number`` with unit and interval, ``notebook``.
+        Indexed by claim: ``theme``, ``claim``, ``source`` (whose claim it is), ``verdict``
+        (``open`` while no notebook has settled it), ``number`` with unit and interval, ``reason``
+        where a notebook gives one, ``sensitivity`` (what the number becomes under other
+        assumptions), ``notebook`` and ``cell`` (execution count of the cell that shows it).
 
     Examples
     --------
-    >>> ledger().shape
-    (66, 4)
+    >>> ledger().loc["C41", ["verdict", "source", "notebook"]].tolist()
+    ['supported', 'Keck', '02_nps_as_a_statistic']
     """
     known, results = claims(), recorded_results()
     entries = [results.get(claim) for claim in known.index]
-    table = known[["claim"]].assign(
+    table = known[["theme", "claim"]].assign(
+        source=[_authors(codes) for codes in known["source"]],
         verdict=[(entry and entry.verdict) or "open" for entry in entries],
         number=[str(entry) if entry else "" for entry in entries],
+        reason=[entry.reason if entry else "" for entry in entries],
+        sensitivity=[_sensitivity(claim, results) for claim in known.index],
         notebook=known["notebook"],
+        cell=pd.array([entry.cell if entry else None for entry in entries], "Int64"),
     )
     return table.rename_axis("id")
+
+
+def _authors(codes: str) -> str:
+    """Return the last names behind codes such as ``S0;S3``."""
+    return "; ".join(SOURCES[code].split(",")[0].split()[-1] for code in codes.split(";"))
+
+
+def _sensitivity(claim: str, results: Mapping[str, Record]) -> str:
+    """Return the record kept for it, else the interval if that is a range over assumptions."""
+    entry = results.get(claim)
+    kept = results.get(f"{claim}.sensitivity")
+    if kept:
+        return str(kept)
+    if entry and SHARE_OF_RANGES in entry.unit:
+        return "the number is a share of the points in the ranges"
+    if entry is None or entry.lower is None or entry.upper is None:
+        return ""
+    if not entry.interval.startswith(RANGES):
+        return ""
+    return f"{entry.shown(entry.lower)} to {entry.shown(entry.upper)}, {entry.interval}"
 
 
 def recorded_results() -> dict[str, Record]:

@@ -52,6 +52,10 @@ class Record:
         What the number says about the claim.
     notebook : str
         The notebook that recorded it.
+    cell : int or None
+        Execution count of the cell that shows it.
+    reason : str
+        Why the number settles the claim so far only, or not at all.
     """
 
     value: float
@@ -62,6 +66,8 @@ class Record:
     interval: str = ""
     verdict: Verdict | None = None
     notebook: str = ""
+    cell: int | None = None
+    reason: str = ""
 
     def rounded(self) -> Record:
         """Keep the digits that another run can give back.
@@ -70,7 +76,7 @@ class Record:
         --------
         >>> Record(39.38546, mcse=0.0113).rounded()
         Record(value=39.385, mcse=0.011, unit='', lower=None, upper=None, interval='',
-               verdict=None, notebook='')
+               verdict=None, notebook='', cell=None, reason='')
         """
         return replace(
             self,
@@ -81,14 +87,21 @@ class Record:
         )
 
     def __str__(self) -> str:
-        text = f"{self._shown(self.value)} {self.unit}".strip()
+        text = f"{self.shown(self.value)} {self.unit}".strip()
         if self.mcse:
             text += f" (Monte Carlo error {self.mcse:g})"
         if self.lower is not None and self.upper is not None:
-            text += f", {self.interval} {self._shown(self.lower)} to {self._shown(self.upper)}"
+            text += f", {self.interval} {self.shown(self.lower)} to {self.shown(self.upper)}"
         return text
 
-    def _shown(self, number: float) -> str:
+    def shown(self, number: float) -> str:
+        """Write a number with the digits that the Monte Carlo error leaves, or with two decimals.
+
+        Examples
+        --------
+        >>> Record(39.385, mcse=0.011).shown(40.0), Record(39.385).shown(40.0)
+        ('40.000', '40')
+        """
         if self.mcse:
             return f"{number:.{_decimals(number, self.mcse)}f}"
         return f"{number:.2f}".rstrip("0").rstrip(".")
@@ -105,7 +118,7 @@ def disagreements(recorded: Record, rerun: Record) -> list[str]:
     differing = [name for name in NUMBERS if not _agree(name, recorded, rerun)]
     differing += [
         name
-        for name in ("unit", "interval", "verdict")
+        for name in ("unit", "interval", "verdict", "reason")
         if getattr(recorded, name) != getattr(rerun, name)
     ]
     if not _alike(recorded.mcse, rerun.mcse):
@@ -120,13 +133,40 @@ def verify(recorded: Mapping[str, Record], rerun: Mapping[str, Record]) -> pd.Da
     -------
     pandas.DataFrame
         One row a key of either: ``recorded``, ``rerun``, ``tolerance`` (largest difference that
-        counts as agreement), ``agrees`` and ``reason``. A key that is missing on one side does
-        not agree.
+        counts as agreement), ``errors_apart`` (see `errors_apart`), ``agrees`` and ``reason``. A
+        key that is missing on one side does not agree.
     """
     keys = sorted({*recorded, *rerun})
     rows = [_compared(recorded.get(key), rerun.get(key)) for key in keys]
-    columns = ["recorded", "rerun", "tolerance", "agrees", "reason"]
+    columns = ["recorded", "rerun", "tolerance", "errors_apart", "agrees", "reason"]
     return pd.DataFrame(rows, index=pd.Index(keys, name="key"), columns=columns)
+
+
+def errors_apart(recorded: Record, rerun: Record) -> float:
+    """Return how many combined Monte Carlo errors lie between two runs.
+
+    Returns
+    -------
+    float
+        The largest of the number and its limits, each in errors of its own; NaN for numbers
+        without Monte Carlo error, which have to come back exactly.
+
+    Examples
+    --------
+    >>> errors_apart(Record(2.0, mcse=0.3), Record(3.0, mcse=0.4))
+    2.0
+    >>> errors_apart(Record(2.0), Record(2.0))
+    nan
+    """
+    combined = math.hypot(recorded.mcse, rerun.mcse)
+    if combined == 0.0:
+        return math.nan
+    pairs = [(getattr(recorded, name), getattr(rerun, name), NUMBERS[name]) for name in NUMBERS]
+    return max(
+        float(abs(before - after)) / (factor * combined)
+        for before, after, factor in pairs
+        if before is not None and after is not None
+    )
 
 
 def read_results(path: Path) -> dict[str, Record]:
@@ -162,12 +202,14 @@ def _tolerance(name: str, recorded: Record, rerun: Record) -> float:
 
 def _compared(recorded: Record | None, rerun: Record | None) -> tuple[object, ...]:
     if recorded is None:
-        return math.nan, rerun.value if rerun else math.nan, 0.0, False, "not recorded"
+        value = rerun.value if rerun else math.nan
+        return math.nan, value, 0.0, math.nan, False, "not recorded"
     if rerun is None:
-        return recorded.value, math.nan, 0.0, False, "no notebook gave it"
+        return recorded.value, math.nan, 0.0, math.nan, False, "no notebook gave it"
     reasons = disagreements(recorded, rerun)
     tolerance = _tolerance("value", recorded, rerun)
-    return recorded.value, rerun.value, tolerance, not reasons, "; ".join(reasons)
+    apart = errors_apart(recorded, rerun)
+    return recorded.value, rerun.value, tolerance, apart, not reasons, "; ".join(reasons)
 
 
 def _decimals(number: float, mcse: float) -> int:

@@ -55,7 +55,11 @@ LAYERS = (
     {"regime_plots", "revenue_plots", "tracking_plots"},
     {"driver_plots", "silence_plots"},
     {"people_plots"},
-    {"reproduction"},
+    {"ledger_view"},
+    {"pages", "provenance"},
+    {"notebook_figures"},
+    {"notebook_pages", "reproduction"},
+    {"own_data", "verification"},
     {"cli"},
 )
 # The same inside the packages, where the package itself comes last: its __init__ gathers names.
@@ -149,6 +153,17 @@ INNER_LAYERS = {
         {"accounts", "churn_bounds", "comments"},
         {"account_churn", "account_revenue", "churn_ratio", "joint_response", "salience"},
         {"simulated_accounts", "survey_timing"},
+    ),
+    "own_data": (
+        {"findings"},
+        {"study"},
+        {"numbers", "precision", "regression", "scores"},
+        {"leaving"},
+        {"editions"},
+    ),
+    "cli": (
+        {"console"},
+        {"listing", "own_survey", "reruns", "simulation"},
     ),
     "tracking": (
         {"arrows", "wave_times"},

@@ -104,12 +104,13 @@ def test_verify_names_what_is_missing_and_what_is_new():
 
 
 @pytest.mark.parametrize("key", claims.recorded_results())
-def test_every_record_stands_in_its_notebook(key):
+def test_every_record_stands_in_its_cell(key):
     entry = claims.recorded_results()[key]
     notebook = nbformat.read(NOTEBOOKS / f"{entry.notebook}.ipynb", as_version=4)
     shown = [
         output.get("data", {}).get("text/plain", "")
         for cell in notebook.cells
+        if cell.get("execution_count") == entry.cell
         for output in cell.get("outputs", [])
     ]
     assert any(text.startswith(f"{key}: {entry}") for text in shown)

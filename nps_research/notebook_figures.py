@@ -1,0 +1,103 @@
+"""Figures of an executed notebook, saved as PNG and SVG under the cell and the title of each."""
+
+from __future__ import annotations
+
+import ast
+import re
+from base64 import b64decode
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbformat import NotebookNode
+
+# Makes the kernel draw every figure twice: into the notebook, and as a drawing to scale.
+BOTH_FORMATS = "--InlineBackend.figure_formats={'png','svg'}"
+PNG, SVG = "image/png", "image/svg+xml"
+# Calls that give a figure its title, by the name of the argument or of the function.
+TITLE_ARGUMENT, TITLE_CALLS = "title", {"set_title", "suptitle", "title"}
+LONGEST_NAME = 60
+
+
+def save_figures(notebook: NotebookNode, folder: Path) -> list[Path]:
+    """Save the figures of an executed notebook, and leave only their PNG in it.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Executed by a kernel that was started with `BOTH_FORMATS`; its SVG outputs are removed.
+    folder : Path
+        Receives ``cell-07-the-title.png`` and ``.svg``; made if there are figures. The number is
+        the execution count, which readers see beside the cell.
+
+    Returns
+    -------
+    list of Path
+        The PNG files, in the order of the cells.
+    """
+    saved = []
+    for cell in notebook.cells:
+        drawings = [each.data for each in cell.get("outputs", []) if PNG in each.get("data", {})]
+        names = figure_names(cell, len(drawings))
+        for drawing, name in zip(drawings, names, strict=True):
+            folder.mkdir(parents=True, exist_ok=True)
+            saved.append(folder / f"{name}.png")
+            saved[-1].write_bytes(b64decode(drawing[PNG]))
+            if SVG in drawing:
+                saved[-1].with_suffix(".svg").write_text(drawing.pop(SVG), encoding="utf-8")
+    return saved
+
+
+def figure_names(cell: NotebookNode, number: int) -> list[str]:
+    """Name the figures of a cell after its execution count and their titles.
+
+    Examples
+    --------
+    >>> import nbformat
+    >>> cell = nbformat.v4.new_code_cell("plot(x, title='Most answer 8, 9 or 10')")
+    >>> cell.execution_count = 4
+    >>> figure_names(cell, 1)
+    ['cell-04-most-answer-8-9-or-10']
+    """
+    titles = list(_titles(cell.source)) if number else []
+    names: list[str] = []
+    for position in range(number):
+        title = titles[min(position, len(titles) - 1)] if titles else ""
+        parts = (f"cell-{cell.execution_count or 0:02d}", _slug(title))
+        name = "-".join(filter(None, parts))
+        names.append(f"{name}-{position + 1}" if name in names else name)
+    return names
+
+
+def _titles(source: str) -> Iterator[str]:
+    """Yield the titles that a cell writes out, in the order of its lines."""
+    found = [
+        (node.lineno, node.col_offset, title)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and (title := _title(node))
+    ]
+    yield from (title for *_, title in sorted(found))
+
+
+def _title(call: ast.Call) -> str:
+    given: list[Any] = [word.value for word in call.keywords if word.arg == TITLE_ARGUMENT]
+    if getattr(call.func, "attr", "") in TITLE_CALLS:
+        given += call.args[:1]
+    return _text(given[0]) if given else ""
+
+
+def _text(node: ast.expr) -> str:
+    """Return the text of a literal; of an f-string the parts that are written out."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) for part in node.values)
+    value = getattr(node, "value", None)
+    return value if isinstance(value, str) else ""
+
+
+def _slug(title: str) -> str:
+    words = re.findall(r"[a-z0-9]+", title.lower())
+    while len("-".join(words)) > LONGEST_NAME:
+        words.pop()
+    return "-".join(words)
