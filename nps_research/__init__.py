@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from nps_research.drivers.priorities import importance_performance
     from nps_research.drivers.relative_importance import relative_importance
     from nps_research.drivers.segments import heterogeneity
+    from nps_research.inflation.breakdown import breakdown
+    from nps_research.inflation.model import InflationModel
     from nps_research.market.attribution import attribute
     from nps_research.market.estimands import uplift
     from nps_research.market.grids import sweep
@@ -83,6 +85,7 @@ _HOMES = {
     "DeltaTarget": "market.regimes",
     "HazardModel": "churn.hazard",
     "Incentives": "market.mechanisms",
+    "InflationModel": "inflation.model",
     "JointResponse": "silence.joint_response",
     "LevelTarget": "market.regimes",
     "Market": "market.simulate",
@@ -103,6 +106,7 @@ _HOMES = {
     "average_run_length": "tracking.run_lengths",
     "borders": "churn.borders",
     "bottom_box": "metrics",
+    "breakdown": "inflation.breakdown",
     "churn_ratio": "silence.churn_ratio",
     "close_the_loop": "churn.recovery",
     "compare": "ordinal.comparison",
@@ -169,7 +173,9 @@ _MODULES = (
     "claims",
     "churn_plots",
     "comparison_plots",
+    "detection_plots",
     "driver_plots",
+    "inflation_plots",
     "line_plots",
     "market_plots",
     "ordinal_plots",
@@ -185,6 +191,7 @@ __all__ = [
     "DeltaTarget",
     "HazardModel",
     "Incentives",
+    "InflationModel",
     "JointResponse",
     "LevelTarget",
     "Market",
@@ -205,6 +212,7 @@ __all__ = [
     "average_run_length",
     "borders",
     "bottom_box",
+    "breakdown",
     "churn_plots",
     "churn_ratio",
     "claims",
@@ -215,6 +223,7 @@ __all__ = [
     "contrast",
     "control_chart",
     "csat",
+    "detection_plots",
     "driver_plots",
     "efficacies",
     "explanations",
@@ -224,6 +233,7 @@ __all__ = [
     "heterogeneity",
     "impact",
     "importance_performance",
+    "inflation_plots",
     "interval_table",
     "item_effects",
     "kaplan_meier",

@@ -7,12 +7,13 @@ hypothesis here keeps the number of answers of each unit, and what can be drawn 
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.special import gammaln
+from scipy.special import digamma, gammaln
 
 from nps_research.counts import as_counts, declared_scale
 from nps_research.scale import GROUPS
@@ -31,6 +32,9 @@ LEAST_ANSWERS = 5
 START = np.log([3.0, 2.0, 6.0])
 # Between nearly alike units and units of one opinion each.
 BOUNDS = [(-7.0, 9.0)] * 3
+# A fit may try a distribution that has nearly all units near the target; rounding then leaves no
+# room outside.
+MOST_INSIDE = 1 - 1e-12
 
 
 class Bunching(NamedTuple):
@@ -60,8 +64,42 @@ class Bunching(NamedTuple):
         return self.above - self.below - self.expected
 
 
+class Region(NamedTuple):
+    """What is near the target.
+
+    Attributes
+    ----------
+    target : float
+        NPS in points.
+    width : float
+        Width of the bins below and above it.
+    donut : float
+        Units up to so far from the target do not enter the fit of what is expected.
+    """
+
+    target: float
+    width: float
+    donut: float
+
+
+class Null(NamedTuple):
+    """Units that know of no target, fitted to those that are far from it.
+
+    Attributes
+    ----------
+    alpha : numpy.ndarray, shape (3,)
+        Of the Dirichlet distribution of shares of detractors, passives and promoters.
+    chances : dict of int to numpy.ndarray
+        Number of answers to probabilities of ending just below the target, elsewhere, and just
+        above it.
+    """
+
+    alpha: Array
+    chances: dict[int, Array]
+
+
 class _Outcomes(NamedTuple):
-    """All ways in which n answers fall into three classes."""
+    """Ways in which n answers fall into three classes."""
 
     classes: Integers  # detractors, passives, promoters, shape (3, ways)
     side: Integers  # 1 just above the target, -1 just below it, 0 elsewhere
@@ -110,27 +148,80 @@ def bunching_test(
     >>> bunching_test(counts, ["unit"], target=20).units
     45
     """
-    units = unit_classes(counts, by)
-    units = units[units.sum(axis=1) >= least]
-    if not len(units):
-        raise ValueError(f"no unit of {', '.join(by)} has {least} answers or more.")
-    answers = units.sum(axis=1)
-    outcomes = {n: _outcomes(int(n), target, width) for n in np.unique(answers)}
-    sides = _side(units[:, 2] - units[:, 0], answers, target, width)
-    if not (sides == 0).any():
-        raise ValueError(f"no unit lies more than {width:g} points from the target {target:g}.")
-    alpha = _fitted(units[sides == 0], outcomes)
-    chances = {n: _chances(alpha, ways) for n, ways in outcomes.items()}
-    null = _difference([chances[n] for n in answers])
-    observed = int(sides.sum())
-    support = np.arange(len(null)) - len(units)
+    units = units_with(unit_classes(counts, by), by, least)
+    region = Region(target, width, width)
+    null = fitted_null(units, region)
+    observed = sides(units, region)
+    expected, p_value = exact_test(units, null, region)
     return Bunching(
         units=len(units),
-        above=int((sides == 1).sum()),
-        below=int((sides == -1).sum()),
-        expected=float(null @ support),
-        p_value=float(null[support >= observed].sum()),
+        above=int((observed == 1).sum()),
+        below=int((observed == -1).sum()),
+        expected=expected,
+        p_value=p_value,
     )
+
+
+def exact_test(units: Integers, null: Null, region: Region) -> tuple[float, float]:
+    """Return the expected difference of the bins, and the probability of at least the observed one.
+
+    The fit is taken as known; the units keep their numbers of answers.
+    """
+    difference = _difference([null.chances[int(n)] for n in units.sum(axis=1)])
+    support = np.arange(len(difference)) - len(units)
+    tail = difference[support >= sides(units, region).sum()].sum()
+    return float(difference @ support), float(tail)
+
+
+def units_with(units: Integers, by: Sequence[str], least: int) -> Integers:
+    """Return the units that have enough answers.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    enough = units[units.sum(axis=1) >= least]
+    if not len(enough):
+        raise ValueError(f"no unit of {', '.join(by)} has {least} answers or more.")
+    return enough
+
+
+def fitted_null(units: Integers, region: Region, start: Array | None = None) -> Null:
+    """Fit the units outside the donut, given that they are outside.
+
+    Parameters
+    ----------
+    units : numpy.ndarray, shape (units, 3)
+        Detractors, passives and promoters.
+    region : Region
+        Target, bins and donut.
+    start : numpy.ndarray, shape (3,), optional
+        Where to begin the search.
+
+    Returns
+    -------
+    Null
+
+    Raises
+    ------
+    ValueError
+        If no unit is outside.
+    """
+    answers = units.sum(axis=1)
+    outside = sides(units, region._replace(width=region.donut)) == 0
+    if not outside.any():
+        raise ValueError(
+            f"no unit lies more than {region.donut:g} points from the target {region.target:g}."
+        )
+    near = {int(n): _outcomes(int(n), region.target, region.donut) for n in np.unique(answers)}
+    alpha = _fitted(units[outside], near, START if start is None else np.log(start))
+    return Null(alpha, {n: _chances(alpha, _binned(ways, region)) for n, ways in near.items()})
+
+
+def sides(units: Integers, region: Region) -> Integers:
+    """Return 1 for units just above the target, -1 for those just below it, 0 for others."""
+    return _side(units[:, 2] - units[:, 0], units.sum(axis=1), region.target, region.width)
 
 
 def unit_classes(counts: pd.DataFrame, by: Sequence[str]) -> Integers:
@@ -165,45 +256,70 @@ def _side(net: Integers, answers: Integers, target: float, width: float) -> Inte
     return above.astype(np.int64) - below
 
 
+@functools.lru_cache(maxsize=1024)
 def _outcomes(n: int, target: float, width: float) -> _Outcomes:
+    """Return the ways that end within `width` points of the target."""
     promoters, detractors = np.meshgrid(np.arange(n + 1), np.arange(n + 1))
-    possible = promoters + detractors <= n
-    promoters, detractors = promoters[possible], detractors[possible]
+    side = _side(promoters - detractors, np.full((n + 1, n + 1), n), target, width)
+    near = (promoters + detractors <= n) & (side != 0)
+    promoters, detractors = promoters[near], detractors[near]
     classes = np.stack([detractors, n - promoters - detractors, promoters])
-    sides = _side(promoters - detractors, np.full(len(promoters), n), target, width)
-    return _Outcomes(classes, sides)
+    return _Outcomes(classes, side[near])
 
 
-def _fitted(units: Integers, outcomes: Mapping[int, _Outcomes]) -> Array:
-    """Fit the distribution to units outside the bins, given that they are outside."""
+def _binned(ways: _Outcomes, region: Region) -> _Outcomes:
+    """Return the ways of a donut that end in the bins."""
+    net, answers = ways.classes[2] - ways.classes[0], ways.classes.sum(axis=0)
+    return _Outcomes(ways.classes, _side(net, answers, region.target, region.width))
+
+
+def _fitted(units: Integers, near: Mapping[int, _Outcomes], start: Array = START) -> Array:
+    """Fit the distribution to units outside the donut, given that they are outside."""
     sizes, times = np.unique(units.sum(axis=1), return_counts=True)
-    outside = [outcomes[n].classes[:, outcomes[n].side == 0] for n in sizes]
-    starts = np.cumsum([0, *(ways.shape[1] for ways in outside[:-1])])
-    ways = np.concatenate(outside, axis=1)
+    held = [near[int(n)].classes for n in sizes]
+    size = np.repeat(np.arange(len(sizes)), [ways.shape[1] for ways in held])
+    ways = np.concatenate(held, axis=1)
 
-    def loss(logs: Array) -> float:
+    def loss(logs: Array) -> tuple[float, Array]:
         alpha = np.exp(logs)
-        room = np.add.reduceat(np.exp(_log_chance(alpha, ways)), starts)
-        return float(times @ np.log(room) - _log_chance(alpha, units.T).sum())
+        chance = np.exp(_log_chance(alpha, ways))
+        slopes = _slopes(alpha, ways) * chance
+        room = 1 - np.minimum(np.bincount(size, chance, len(sizes)), MOST_INSIDE)
+        lost = np.array([np.bincount(size, each, len(sizes)) for each in slopes]) / room
+        value = times @ np.log(room) - _log_chance(alpha, units.T).sum()
+        return float(value), -lost @ times - _slopes(alpha, units.T).sum(axis=1)
 
-    return np.exp(minimize(loss, START, method="L-BFGS-B", bounds=BOUNDS).x)
+    return np.exp(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=BOUNDS).x)
 
 
 def _log_chance(alpha: Array, classes: Integers) -> Array:
     """Return the logarithm of Dirichlet-multinomial probabilities, shape (ways,)."""
     n = classes.sum(axis=0)
     # Answers are few: tables of the gamma function over all numbers of answers are quick.
-    numbers = np.arange(n.max() + 1)
+    numbers = np.arange(n.max(initial=0) + 1)
     factorial = gammaln(numbers + 1.0)
     each = gammaln(alpha[:, None] + numbers) - gammaln(alpha)[:, None] - factorial
     whole = factorial + gammaln(alpha.sum()) - gammaln(alpha.sum() + numbers)
     return np.asarray(whole[n] + sum(row[k] for row, k in zip(each, classes, strict=True)))
 
 
+def _slopes(alpha: Array, classes: Integers) -> Array:
+    """Return the slopes of `_log_chance` in the logarithms of alpha, shape (3, ways)."""
+    n = classes.sum(axis=0)
+    numbers = np.arange(n.max(initial=0) + 1)
+    each = digamma(alpha[:, None] + numbers) - digamma(alpha)[:, None]
+    whole = digamma(alpha.sum()) - digamma(alpha.sum() + numbers)
+    inner = np.stack([row[k] for row, k in zip(each, classes, strict=True)])
+    return np.asarray(alpha[:, None] * (inner + whole[n]))
+
+
 def _chances(alpha: Array, ways: _Outcomes) -> Array:
     """Return the probabilities of being below the target, elsewhere, and above it."""
+    if not ways.classes.size:
+        return np.array([0.0, 1.0, 0.0])
     chance = np.exp(_log_chance(alpha, ways.classes))
-    return np.array([chance[ways.side == side].sum() for side in (-1, 0, 1)])
+    below, above = (float(chance[ways.side == side].sum()) for side in (-1, 1))
+    return np.array([below, 1.0 - below - above, above])
 
 
 def _difference(chances: list[Array]) -> Array:

@@ -80,6 +80,7 @@ def side_by_side(
     random_seed: int,
     points: pd.DataFrame | None = None,
     measure: Callable[[Run], Mapping[str, float]] | None = None,
+    record: bool = False,
     n_jobs: int = 1,
     folder: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
@@ -97,6 +98,8 @@ def side_by_side(
         From `latin_hypercube`: numbers that all worlds take in turn.
     measure : callable, optional
         What to compute from each run, in place of the estimands.
+    record : bool
+        Whether a `measure` reads the loyalty, experience or sentiment of customers.
     n_jobs, folder
         As in `sweep`; `folder` is not used with a `measure`.
 
@@ -122,7 +125,7 @@ def side_by_side(
         of = simulated(places, replicates, random_seed=random_seed, n_jobs=n_jobs, folder=folder)
         columns = values(of) | traces(of) | measures(of)
     else:
-        task = partial(_measured, places, measure, random_seed)
+        task = partial(_measured, places, measure, record, random_seed)
         columns = replicated(task, replicates * len(places), identity={}, n_jobs=n_jobs)
     shape = (replicates, len(places.points), len(worlds))
     flat = {name: each.reshape(shape).T.ravel() for name, each in columns.items()}
@@ -160,13 +163,21 @@ def compared(worlds: Sequence[World], points: pd.DataFrame | None = None) -> Com
 
 
 def _measured(
-    worlds: Worlds, measure: Callable[[Run], Mapping[str, float]], random_seed: int, number: int
+    worlds: Worlds,
+    measure: Callable[[Run], Mapping[str, float]],
+    record: bool,
+    random_seed: int,
+    number: int,
 ) -> Mapping[str, float]:
     replicate, position = divmod(number, len(worlds))
     world = worlds[position]
     return measure(
         world.market.simulate(
-            world.incentives, regime=world.regime, random_seed=random_seed, replicate=replicate
+            world.incentives,
+            regime=world.regime,
+            random_seed=random_seed,
+            replicate=replicate,
+            record=record,
         )
     )
 

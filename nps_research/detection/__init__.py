@@ -1,0 +1,1 @@
+"""Fingerprints of gaming: nine detectors, what they cannot tell apart, and how to combine them."""
