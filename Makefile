@@ -2,6 +2,8 @@
 # make reproduce  run every notebook, compare every recorded number; the tree stays as it was
 # make test       lint, types, unit tests, and every stored notebook output compared with a rerun
 # make lab        JupyterLab on this machine only, in that environment
+# make app        the explorer in a browser, on this machine only
+# make book       the notebooks as a book with reference and ledger, in build/book
 # make refresh    renew the committed notebooks and the recorded numbers
 # make lock       renew requirements.lock after a change of pyproject.toml
 
@@ -10,7 +12,7 @@ BIN := .venv/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 CURRENT := .venv/current
 
-.PHONY: setup reproduce refresh test lint types lab lock clean
+.PHONY: setup reproduce refresh test lint types lab app book lock clean
 
 setup: $(CURRENT)
 
@@ -44,8 +46,14 @@ types: setup
 lab: setup
 	$(BIN)/jupyter lab --ip 127.0.0.1 notebooks
 
+app: setup
+	$(BIN)/python -m nps_research.explorer.app notebooks/13_explorer.ipynb
+
+book: setup
+	PYTHONPATH=docs $(BIN)/python -m book build/book
+
 lock: | $(UV)
-	$(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --extra dev --no-emit-index-url --no-emit-find-links \
+	$(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --extra dev --extra book --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 clean:

@@ -119,6 +119,11 @@ CASES: dict[str, Case] = {
         drop=WITHOUT_CHURN,
         options={"indicators": ("sentiment",), "leak": 0.5},
     ),
+    "second channel": Case(
+        IncentiveWorld(anchors=Anchors(reviews=0.1)),
+        drop=WITHOUT_CHURN,
+        options={"indicators": ("review",)},
+    ),
     "tens": Case(IncentiveWorld(shift=0.25, ten_mass=0.15), options={"ten_inflation": True}),
     "tens, told of none": Case(IncentiveWorld(shift=0.25, ten_mass=0.15), "tens at any loyalty"),
     "gating": _violated("everybody is asked", gating=0.5),

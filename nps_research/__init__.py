@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from nps_research.counts import random_split, tabulate
     from nps_research.coverage import nps_coverage
     from nps_research.datasets import list_datasets, load_counts, load_table
+    from nps_research.detection.evidence import evidence_table
+    from nps_research.detection.records import agent_records
+    from nps_research.detection.suspicion import suspicion
     from nps_research.diagnostics import interval_table
     from nps_research.differences import mean_difference, nps_difference
     from nps_research.drivers.comparability import reporting_bounds
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from nps_research.drivers.priorities import importance_performance
     from nps_research.drivers.relative_importance import relative_importance
     from nps_research.drivers.segments import heterogeneity
+    from nps_research.explorer.controls import explore
     from nps_research.inflation.breakdown import breakdown
     from nps_research.inflation.model import InflationModel
     from nps_research.market.attribution import attribute
@@ -101,6 +105,7 @@ _HOMES = {
     "SurveyWaves": "comparison.survey_waves",
     "WaveModel": "tracking.model",
     "adjusted_nps": "people.risk_adjustment",
+    "agent_records": "detection.records",
     "attribute": "market.attribution",
     "auc": "churn.discrimination",
     "average_run_length": "tracking.run_lengths",
@@ -115,7 +120,9 @@ _HOMES = {
     "control_chart": "tracking.control_charts",
     "csat": "metrics",
     "efficacies": "comparison.efficiency",
+    "evidence_table": "detection.evidence",
     "explanations": "comparison.explanations",
+    "explore": "explorer.controls",
     "false_alarms": "comparison.alarms",
     "fit_codings": "churn.codings",
     "flags": "people.unit_flags",
@@ -160,6 +167,7 @@ _HOMES = {
     "session_information": "session",
     "shares": "metrics",
     "simple_formula": "churn.formula",
+    "suspicion": "detection.suspicion",
     "sweep": "market.grids",
     "tabulate": "counts",
     "three_bins": "ordinal.comparison",
@@ -207,6 +215,7 @@ __all__ = [
     "SurveyWaves",
     "WaveModel",
     "adjusted_nps",
+    "agent_records",
     "attribute",
     "auc",
     "average_run_length",
@@ -226,7 +235,9 @@ __all__ = [
     "detection_plots",
     "driver_plots",
     "efficacies",
+    "evidence_table",
     "explanations",
+    "explore",
     "false_alarms",
     "fit_codings",
     "flags",
@@ -280,6 +291,7 @@ __all__ = [
     "shares",
     "silence_plots",
     "simple_formula",
+    "suspicion",
     "sweep",
     "tabulate",
     "three_bins",

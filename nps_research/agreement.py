@@ -14,6 +14,7 @@ from nps_research.datasets import data_path
 from nps_research.ordinal.model import OrdinalModel
 from nps_research.ordinal.priors import priors_from
 from nps_research.scale import RatingScale
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from nps_research.ordinal.fit import OrdinalFit
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class PublishedAnswers:
     """Answers that were published as a table.
@@ -44,6 +46,10 @@ class PublishedAnswers:
     predictors: list[str]
     cells: list[list[Any]]
 
+    def _view(self) -> View:
+        facts = {"source": self.source, "predictors": self.predictors, "cells": len(self.cells)}
+        return View(f"PublishedAnswers({self.title})", facts)
+
     @property
     def counts(self) -> pd.DataFrame:
         """The answers as a count table, with its rating scale in `attrs`."""
@@ -57,6 +63,7 @@ class PublishedAnswers:
         return counts.astype({"score": int})
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class PublishedEstimates:
     """Posterior means from elsewhere, with the answers and the model that they belong to.
@@ -133,8 +140,9 @@ class PublishedEstimates:
         means, sds = np.array(pairs).T
         return means, sds
 
-    def __repr__(self) -> str:
-        return f"PublishedEstimates({self.answers.title}; {self.source})"
+    def _view(self) -> View:
+        title = f"PublishedEstimates({self.answers.title}; {self.source})"
+        return View(title, {"posterior draws": self.draws, "terms": self.terms})
 
 
 def published_estimates() -> dict[str, PublishedEstimates]:
@@ -150,6 +158,9 @@ def published_estimates() -> dict[str, PublishedEstimates]:
     >>> stem_cells.model
     OrdinalModel(cumulative, probit) score ~ belief: 829 answers in 3 cells of 4 scores
     (0 without a score)
+    scale: RatingScale(1-4: detractors 1-2, passives 3, promoters 4)
+    priors: Priors(cutpoints=StudentT(df=3.0, mean=0.0, sd=2.5),
+    terms={'belief[fundamentalist]': inf, 'belief[liberal]': inf})
     >>> stem_cells.terms["belief[liberal]"]
     [0.31, 0.09]
     >>> stem_cells.model.maximum_likelihood().estimates.round(2).loc["belief[liberal]"].to_dict()

@@ -106,7 +106,7 @@ class _Task:
         )
 
 
-def sbc(
+def sbc(  # noqa: PLR0913  (one argument for each thing that runs differ in)
     model: OrdinalModel,
     replicates: int = 1000,
     *,
@@ -116,6 +116,7 @@ def sbc(
     fitted: OrdinalModel | None = None,
     n_jobs: int = 1,
     folder: str | os.PathLike[str] | None = None,
+    progressbar: bool | None = None,
 ) -> SbcResult:
     """Check by simulation that draws come from the posterior.
 
@@ -140,7 +141,7 @@ def sbc(
     fitted : OrdinalModel, optional
         Model of the same terms whose posterior is to be checked against simulations from `model`:
         with other priors, ranks must not be uniform.
-    n_jobs, folder
+    n_jobs, folder, progressbar
         As in `nps_research.replication.replicated`.
 
     Returns
@@ -176,6 +177,7 @@ def sbc(
         identity=task.identity,
         n_jobs=n_jobs,
         folder=folder,
+        progressbar=progressbar,
     )
     return SbcResult(task.quantities, sampling.draws, **results)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nps_research.uniformity import holm, uniformity_p
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 LEVELS = (0.5, 0.8, 0.95)
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class SbcResult:
     """Ranks, errors and failures of all replicates.
@@ -115,13 +117,16 @@ class SbcResult:
         columns["contraction"] = 1.0 - (sd**2).mean(axis=0) / truth.var(axis=0, ddof=1)
         return pd.DataFrame(columns, pd.Index(self.quantities, name="quantity"))
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         smallest = float(self.uniformity["p_corrected"].min())
         return (
             f"SBC: {self.n:,} replicates of {len(self.quantities)} quantities, {self.draws} draws "
             f"each; smallest corrected p {smallest:.2g} ({self.worst}); {self.n_diverging} with "
             f"divergences, {self.n_failed} failed"
         )
+
+    def _view(self) -> View:
+        return View(str(self))
 
 
 def _errors(error: Array) -> dict[str, Array]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from nps_research.datasets import data_path
 from nps_research.records import VERDICTS, Record, disagreements, read_results, write_results
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -40,11 +41,13 @@ SOURCES = {
 }
 # How intervals begin that show what other assumptions make of a number, and what the unit of a
 # number says that is a share of such assumptions.
-RANGES, SHARE_OF_RANGES = ("middle 90 %", "range"), "points at which"
+RANGES = ("middle 90 %", "range", "smallest and largest")
+SHARE_OF_RANGES = "points at which"
 
 UNITS = {"nps": "points", "difference": "points", "mean_score": "points of the scale"}
 
 
+@viewed
 @dataclass(frozen=True)
 class Comparison:
     """A recorded number beside its rerun; shows the recorded digits, the same on every machine."""
@@ -58,7 +61,10 @@ class Comparison:
         """Whether the rerun gives the recorded number, interval and verdict back."""
         return self.recorded is not None and not disagreements(self.recorded, self.rerun)
 
-    def __repr__(self) -> str:
+    def _view(self) -> View:
+        return View(str(self))
+
+    def __str__(self) -> str:
         if self.recorded is None:
             return f"{self.key}: {self.rerun}; not recorded yet, run `make refresh`"
         verdict = f"; {self.recorded.verdict}" if self.recorded.verdict else ""
@@ -205,6 +211,16 @@ def record_posterior(
     Returns
     -------
     Comparison
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> values = np.random.default_rng(1).normal(40.0, 2.0, (4, 500))
+    >>> draws = xr.DataArray(values, dims=("chain", "draw"), name="nps")
+    >>> made = record_posterior("an_example", draws).rerun
+    >>> made.unit, made.interval
+    ('points', '95 % credible interval')
     """
     numbers = draws.transpose("chain", "draw").astype(float)
     lower, upper = numbers.quantile([0.025, 0.975]).to_numpy()
@@ -222,7 +238,13 @@ def record_posterior(
 
 
 def claims() -> pd.DataFrame:
-    """Return the claims that the project settles: id, source, theme, claim, evidence, notebook."""
+    """Return the claims that the project settles: id, source, theme, claim, evidence, notebook.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by `id`.
+    """
     return pd.read_csv(data_path("claims.csv"), dtype=str).set_index("id")
 
 
@@ -247,7 +269,7 @@ def ledger() -> pd.DataFrame:
     table = known[["theme", "claim"]].assign(
         source=[_authors(codes) for codes in known["source"]],
         verdict=[(entry and entry.verdict) or "open" for entry in entries],
-        number=[str(entry) if entry else "" for entry in entries],
+        number=[entry.brief() if entry else "" for entry in entries],
         reason=[entry.reason if entry else "" for entry in entries],
         sensitivity=[_sensitivity(claim, results) for claim in known.index],
         notebook=known["notebook"],
@@ -266,18 +288,24 @@ def _sensitivity(claim: str, results: Mapping[str, Record]) -> str:
     entry = results.get(claim)
     kept = results.get(f"{claim}.sensitivity")
     if kept:
-        return str(kept)
+        return kept.brief()
     if entry and SHARE_OF_RANGES in entry.unit:
         return "the number is a share of the points in the ranges"
     if entry is None or entry.lower is None or entry.upper is None:
         return ""
     if not entry.interval.startswith(RANGES):
         return ""
-    return f"{entry.shown(entry.lower)} to {entry.shown(entry.upper)}, {entry.interval}"
+    return "the interval is the range"
 
 
 def recorded_results() -> dict[str, Record]:
-    """Return the recorded numbers by key."""
+    """Return the recorded numbers by key.
+
+    Returns
+    -------
+    dict of str to Record
+        By key of the record.
+    """
     return read_results(data_path("recorded_results.json"))
 
 

@@ -185,6 +185,16 @@ def _dataset(name: str, known: dict[str, Dataset]) -> Dataset:
 def data_path(name: str) -> Path:
     """Return the path of a file that ships in the data folder.
 
+    Parameters
+    ----------
+    name : str
+        Such as ``claims.csv``.
+
+    Returns
+    -------
+    pathlib.Path
+        Of a file that exists.
+
     Raises
     ------
     ValueError

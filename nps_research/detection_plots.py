@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
     from numpy.typing import NDArray
 
 # Colours of a z reach this far: beyond, agents differ anyway.
@@ -31,6 +32,11 @@ STRONGEST = 4.0
 ROW = 0.24
 # Names of more agents than these cover each other.
 MOST_NAMES = 40
+# Names of more columns than these need a steeper angle.
+FEW_COLUMNS = 8
+# On darker colours than that of this correlation, numbers are written in white.
+READABLE = 0.7
+CENTRED: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": "x-small"}
 
 
 def plot_fingerprint(
@@ -96,25 +102,64 @@ def plot_evidence(table: pd.DataFrame, *, title: str = "") -> Axes:
     >>> axis.collections[0].get_array().compressed().tolist()
     [3.0, 2.0, 0.1]
     """
-    axis: Axes = panel_axes(1, 1, height=1.6 + ROW * min(len(table), MOST_NAMES))[0]
-    drawn = np.ma.masked_invalid(table.to_numpy(dtype=float))
-    mesh = axis.pcolormesh(drawn, cmap="PuOr_r", vmin=-STRONGEST, vmax=STRONGEST)
-    axis.invert_yaxis()
-    axis.set_xticks(
-        np.arange(table.shape[1]) + 0.5, [str(name) for name in table], rotation=25, ha="right"
-    )
-    if len(table) <= MOST_NAMES:
-        axis.set_yticks(
-            np.arange(len(table)) + 0.5, [str(name) for name in table.index], fontsize="small"
-        )
-    else:
-        axis.set_yticks([])
+    axis, mesh = _heat(table, STRONGEST)
     axis.set_ylabel("Agent")
     bar = axis.figure.colorbar(mesh, ax=axis, extend="both")
     bar.set_label("z (positive = as gaming would)")
+    _entitle(axis, title)
+    return axis
+
+
+def plot_signatures(table: pd.DataFrame, *, x: str = "", title: str = "") -> Axes:
+    """Draw which way of gaming shows in which signature, as colours with numbers.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Correlations of what a detector says with how much agents game: one row a way of gaming,
+        one column a detector.
+    x : str
+        What the correlations are of.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> axis = plot_signatures(pd.DataFrame({"edits": [0.0, 0.6]}, index=["begging", "editing"]))
+    >>> [text.get_text() for text in axis.texts]
+    ['0.0', '0.6']
+    """
+    axis, mesh = _heat(table, 1.0)
+    for (row, column), value in np.ndenumerate(table.to_numpy(dtype=float)):
+        colour = "white" if abs(value) > READABLE else INK
+        axis.text(column + 0.5, row + 0.5, f"{round(value, 1) + 0.0:.1f}", color=colour, **CENTRED)
+    axis.figure.colorbar(mesh, ax=axis).set_label(x)
+    _entitle(axis, title)
+    return axis
+
+
+def _heat(table: pd.DataFrame, strongest: float) -> tuple[Axes, QuadMesh]:
+    """Draw numbers as colours, rows from the top; missing ones are left white."""
+    axis: Axes = panel_axes(1, 1, height=1.6 + ROW * min(len(table), MOST_NAMES))[0]
+    drawn = np.ma.masked_invalid(table.to_numpy(dtype=float))
+    mesh = axis.pcolormesh(drawn, cmap="PuOr_r", vmin=-strongest, vmax=strongest)
+    axis.invert_yaxis()
+    rotation = 25 if table.shape[1] <= FEW_COLUMNS else 45
+    names = [str(name) for name in table]
+    axis.set_xticks(np.arange(len(names)) + 0.5, names, rotation=rotation, ha="right")
+    named = len(table) <= MOST_NAMES
+    rows = [str(name) for name in table.index] if named else []
+    axis.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize="small")
+    return axis, mesh
+
+
+def _entitle(axis: Axes, title: str) -> None:
     if title:
         axis.figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize="medium")
-    return axis
 
 
 def plot_agent_funnel(

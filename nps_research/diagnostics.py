@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from nps_research.intervals import tail_probabilities
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
@@ -24,6 +25,7 @@ MIN_ESS = 400
 # Vehtari, Simpson, Gelman, Yao and Gabry 2024, "Pareto Smoothed Importance Sampling": beyond this
 # no number of draws that is practical makes the estimate reliable; fewer draws need a smaller k.
 MAX_PARETO_K = 0.7
+MOST_NUMBERS = 5  # of a view
 INTERVAL_KIND, INTERVAL_MASS = "equal-tailed credible interval", 0.95
 
 
@@ -31,6 +33,7 @@ class ConvergenceWarning(UserWarning):
     """Draws that do not represent the posterior."""
 
 
+@viewed
 @dataclass(frozen=True)
 class ConvergenceReport:
     """What the chains say about their own reliability.
@@ -79,7 +82,7 @@ class ConvergenceReport:
         """What to do if a criterion is not met."""
         return "raise tune= and draws=, then target_accept=, and look at fit.summary()."
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         figures = [
             self._r_hat(),
             f"ESS bulk {_size(self.ess_bulk)}",
@@ -90,6 +93,9 @@ class ConvergenceReport:
         chains = "1 chain" if self.chains == 1 else f"{self.chains} chains"
         return f"{verdict}: {', '.join(figures)}; {chains} of {self.draws:,} draws"
 
+    def _view(self) -> View:
+        return View(str(self))
+
     def _r_hat(self) -> str:
         if np.isnan(self.r_hat):
             return "R-hat unknown (needs 2 chains of 4 draws that vary)"
@@ -97,6 +103,7 @@ class ConvergenceReport:
         return f"R-hat {self.r_hat:.3f}{note}"
 
 
+@viewed
 @dataclass(frozen=True)
 class LaplaceReport:
     """What importance weights say about Laplace's approximation.
@@ -131,13 +138,16 @@ class LaplaceReport:
         """What to do if a criterion is not met."""
         return 'use method="nuts".'
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         verdict = "reliable" if self.converged else "NOT reliable"
         note = "" if self.pareto_k <= MAX_PARETO_K else f" (must be <= {MAX_PARETO_K})"
         return (
             f"{verdict}: Pareto k {self.pareto_k:.2f}{note}, effective draws {_size(self.ess)}; "
             f"{self.draws:,} draws of Laplace's approximation"
         )
+
+    def _view(self) -> View:
+        return View(str(self))
 
 
 def _size(effective: float) -> str:
@@ -156,10 +166,87 @@ class SummaryTable(pd.DataFrame):
         return pd.DataFrame
 
     def __repr__(self) -> str:
-        return f"{self.heading}\n{pd.DataFrame(self)}"
+        return f"{View(self.heading).text()}\n{pd.DataFrame(self)}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.heading)}</p>{pd.DataFrame(self).to_html()}"
+        return f"{View(self.heading).html()}{pd.DataFrame(self).to_html()}"
+
+
+def refusal(report: ConvergenceReport | LaplaceReport, advice: str = "") -> str:
+    """Say why draws cannot be trusted and what to do: by default what the report advises."""
+    return f"{report}. Do not report these draws: {advice or report.advice}"
+
+
+def draws_view(
+    title: str,
+    report: ConvergenceReport | LaplaceReport,
+    *,
+    random_seed: int | None,
+    numbers: pd.DataFrame | None = None,
+    mass: float = INTERVAL_MASS,
+    advice: str = "",
+) -> View:
+    """Return what every posterior shows: intervals, seed, diagnostics, then its main numbers.
+
+    Parameters
+    ----------
+    title : str
+        What it is, and its size.
+    report : ConvergenceReport or LaplaceReport
+        Whether the draws can be trusted; if not, a warning says what to do.
+    random_seed : int or None
+        Of the draws.
+    numbers : pandas.DataFrame, optional
+        Columns mean, lower, upper and mcse_mean.
+    mass : float
+        Of the intervals.
+    advice : str
+        What to do if the draws cannot be trusted; by default that of the report.
+    """
+    facts = {
+        "intervals": f"{100 * mass:g} % {INTERVAL_KIND}s",
+        "seed": "none, so not repeatable" if random_seed is None else str(random_seed),
+    }
+    facts |= {"draws": str(report)} if report.converged else {}
+    warnings = [] if report.converged else [refusal(report, advice)]
+    return View(title, facts, warnings, None if numbers is None else _main(numbers))
+
+
+def _main(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers that a reader looks for first: effects, before cutpoints."""
+    of_cutpoints = numbers.index.astype(str).str.startswith("cutpoint")
+    effects = numbers if of_cutpoints.all() else numbers[~of_cutpoints]
+    return _readable(effects.head(MOST_NUMBERS).rename_axis(None))
+
+
+def independent_draws(draws: Mapping[str, NDArray[np.float64]], mass: float) -> pd.DataFrame:
+    """Return what draws that do not depend on one another show: means and equal-tailed intervals.
+
+    Examples
+    --------
+    >>> independent_draws({"share": np.linspace(0.0, 1.0, 101)}, 0.9)
+           mean  lower  upper
+    share  0.500  0.050  0.950
+    """
+    values = np.array([draws[name] for name in draws])
+    lower, upper = np.quantile(values, tail_probabilities(mass), axis=1)
+    error = values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
+    columns = {"mean": values.mean(axis=1), "lower": lower, "upper": upper, "mcse_mean": error}
+    return _readable(pd.DataFrame(columns, list(draws)))
+
+
+def _readable(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Return means and intervals as text, with the digits that their Monte Carlo errors leave."""
+    columns = ["mean", "lower", "upper"]
+    decimals = [_decimals(error) for error in numbers["mcse_mean"]]
+    rows = zip(numbers[columns].to_numpy(dtype=float), decimals, strict=True)
+    texts = [[f"{value:.{places}f}" for value in row] for row, places in rows]
+    return pd.DataFrame(texts, numbers.index, columns)
+
+
+def _decimals(error: float) -> int:
+    """Return the decimals at which the second digit of a standard error stands."""
+    return max(0, 1 - math.floor(math.log10(error))) if 0 < error < math.inf else 2
 
 
 def interval_table(draws: xr.DataArray, mass: float = INTERVAL_MASS) -> pd.DataFrame:
@@ -289,6 +376,6 @@ def _rows_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _with_heading(table: pd.DataFrame, report: ConvergenceReport | LaplaceReport) -> SummaryTable:
     result = SummaryTable(table)
-    result.heading = f"{100 * INTERVAL_MASS:.0f} % {INTERVAL_KIND}s; {report!r}"
+    result.heading = f"{100 * INTERVAL_MASS:.0f} % {INTERVAL_KIND}s; {report}"
     result.attrs = {"interval": INTERVAL_KIND, "mass": INTERVAL_MASS, "convergence": report}
     return result

@@ -27,6 +27,8 @@ CHAPTERS = {
 # A sign for each verdict, so that colour is not needed to tell them apart.
 SIGNS = {"supported": "✓", "refuted": "✗", "depends": "◐", "not testable here": "–", "open": "…"}
 
+HEADINGS = ("claim", "verdict", "number that settles it", "sensitivity", "where")
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LedgerView:
@@ -52,9 +54,8 @@ class LedgerView:
 
     def summary(self) -> str:
         """Return the number of claims by verdict in one sentence."""
-        counts = self.table["verdict"].value_counts()
-        parts = [f"{counts[verdict]} {verdict}" for verdict in SIGNS if verdict in counts]
-        return f"{len(self.table)} claims: {', '.join(parts)}."
+        noun = "claim" if len(self.table) == 1 else "claims"
+        return f"{len(self.table)} {noun}: {_counts(self.table)}."
 
     def __repr__(self) -> str:
         lines = [self.summary()]
@@ -67,18 +68,19 @@ class LedgerView:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        parts = [f"<p>{escape(self.summary())}</p>"]
-        for chapter, rows in self.chapters():
-            body = "".join(self._html_row(str(name), row) for name, row in rows.iterrows())
-            heading = "".join(
-                f'<th style="text-align:left">{name}</th>'
-                for name in ("claim", "verdict", "number that settles it", "sensitivity", "where")
-            )
-            parts.append(
-                f"<h4>{escape(chapter)}</h4><table><thead><tr>{heading}</tr></thead>"
-                f"<tbody>{body}</tbody></table>"
-            )
-        return "".join(parts)
+        chapters = (self._html_chapter(chapter, rows) for chapter, rows in self.chapters())
+        return f"<p>{escape(self.summary())}</p>{''.join(chapters)}"
+
+    def _html_chapter(self, chapter: str, rows: pd.DataFrame) -> str:
+        """Return a chapter that a reader unfolds, or sees at once if it is the only one."""
+        shown = " open" if len(rows) == len(self.table) else ""
+        heading = "".join(f'<th style="text-align:left">{name}</th>' for name in HEADINGS)
+        body = "".join(self._html_row(str(name), row) for name, row in rows.iterrows())
+        return (
+            f"<details{shown}><summary><strong>{escape(chapter)}</strong> "
+            f"({escape(_counts(rows))})</summary><table><thead><tr>{heading}</tr></thead>"
+            f"<tbody>{body}</tbody></table></details>"
+        )
 
     def _html_row(self, name: str, row: pd.Series) -> str:
         reason = f"<br><em>{escape(row['reason'])}</em>" if row["reason"] else ""
@@ -123,7 +125,7 @@ def ledger_view(claims: Iterable[str] | None = None, *, folder: str = "") -> Led
     Examples
     --------
     >>> print(ledger_view(["C41"]))
-    1 claims: 1 supported.
+    1 claim: 1 supported.
     <BLANKLINE>
     What the number is
       C41 ✓ supported: All 0s and all 6s both give -100; all 7s give 0: NPS ignores improvement
@@ -168,3 +170,8 @@ def place(row: pd.Series) -> str:
     """Return notebook and cell as readers see them, such as ``02, cell 21``."""
     cell = f", cell {row['cell']}" if pd.notna(row["cell"]) else ""
     return f"{row['notebook'][:2]}{cell}"
+
+
+def _counts(rows: pd.DataFrame) -> str:
+    counts = rows["verdict"].value_counts()
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in SIGNS if verdict in counts)

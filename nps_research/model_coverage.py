@@ -23,6 +23,7 @@ from nps_research.ordinal.effects import differences
 from nps_research.ordinal.families import Family
 from nps_research.ordinal.model import METHODS, OrdinalModel
 from nps_research.ordinal.priors import Priors
+from nps_research.progress_bar import progress
 from nps_research.replication import replicated
 from nps_research.scale import RatingScale
 
@@ -48,6 +49,7 @@ def one_group_coverage(
     replicates: int = 2000,
     random_seed: int,
     level: float = 0.95,
+    progressbar: bool | None = None,
 ) -> pd.DataFrame:
     """Simulate the coverage of NPS intervals of a single sample.
 
@@ -66,6 +68,8 @@ def one_group_coverage(
         Makes the result repeatable.
     level : float
         Nominal level.
+    progressbar : bool, optional
+        Whether to show progress; by default in a terminal or an open notebook.
 
     Returns
     -------
@@ -95,13 +99,19 @@ def one_group_coverage(
     members = scale.nps_values[:, None] == [-1.0, 0.0, 1.0]
     classes = _checked(shares, scale) @ members
     truth = 100.0 * (classes[2] - classes[0])
-    parts = {}
-    for n in sizes:
+    cases = [(method, n) for n in sizes for method in (*SAMPLE_METHODS, "model")]
+
+    def limits(case: tuple[str, int]) -> tuple[Array, Array]:
+        method, n = case
         generator = np.random.default_rng([random_seed, n])
         samples = generator.multinomial(n, classes, size=replicates).astype(float)
-        for method in (*SAMPLE_METHODS, "model"):
-            lower, upper = _limits(samples, method, level)
-            parts["nps", method, n] = _summary(lower, upper, truth, np.zeros(replicates))
+        return _limits(samples, method, level)
+
+    found = progress(map(limits, cases), len(cases), "intervals", progressbar=progressbar)
+    parts = {
+        ("nps", *case): _summary(*ends, truth, np.zeros(replicates))
+        for case, ends in zip(cases, found, strict=True)
+    }
     return _table(parts)
 
 
@@ -117,7 +127,7 @@ def _limits(samples: Array, method: str, level: float) -> tuple[Array, Array]:
     return limits.lower[place], limits.upper[place]
 
 
-def two_group_coverage(
+def two_group_coverage(  # noqa: PLR0913  (one argument for each thing that runs differ in)
     shares: Sequence[float],
     sizes: Sequence[int],
     *,
@@ -127,6 +137,7 @@ def two_group_coverage(
     random_seed: int,
     n_jobs: int = 1,
     folder: str | os.PathLike[str] | None = None,
+    progressbar: bool | None = None,
 ) -> pd.DataFrame:
     """Simulate the coverage of the NPS of two groups, and of their difference.
 
@@ -147,7 +158,7 @@ def two_group_coverage(
         Pairs of samples of each size.
     random_seed : int
         Makes the result repeatable, in any order and on any number of processors.
-    n_jobs, folder
+    n_jobs, folder, progressbar
         As in `nps_research.replication.replicated`; there is one folder a size inside.
 
     Returns
@@ -167,7 +178,14 @@ def two_group_coverage(
     for n in sizes:
         task = _Task(pair, n, settings or TwoGroups(), random_seed)
         place = None if folder is None else Path(folder) / f"{n:05}"
-        found = replicated(task, replicates, identity=task.identity, n_jobs=n_jobs, folder=place)
+        found = replicated(
+            task,
+            replicates,
+            identity=task.identity,
+            n_jobs=n_jobs,
+            folder=place,
+            progressbar=progressbar,
+        )
         for i, method in enumerate(task.methods):
             for j, quantity in enumerate(QUANTITIES):
                 limits = found["lower"][:, i, j], found["upper"][:, i, j]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
     from nbformat import NotebookNode
 
@@ -61,7 +61,7 @@ def figure_names(cell: NotebookNode, number: int) -> list[str]:
     >>> figure_names(cell, 1)
     ['cell-04-most-answer-8-9-or-10']
     """
-    titles = list(_titles(cell.source)) if number else []
+    titles = figure_titles(cell.source) if number else []
     names: list[str] = []
     for position in range(number):
         title = titles[min(position, len(titles) - 1)] if titles else ""
@@ -71,21 +71,38 @@ def figure_names(cell: NotebookNode, number: int) -> list[str]:
     return names
 
 
-def _titles(source: str) -> Iterator[str]:
-    """Yield the titles that a cell writes out, in the order of its lines."""
+def figure_titles(source: str) -> list[str]:
+    """Return the titles that a cell gives its figures, in the order of its lines.
+
+    Parameters
+    ----------
+    source : str
+        Of a code cell: titles written out, or bound to a name in the cell.
+
+    Examples
+    --------
+    >>> figure_titles("shown = 'Nine'; plot(x, title=shown); axis.set_title('Ten')")
+    ['Nine', 'Ten']
+    """
+    nodes = list(ast.walk(ast.parse(source)))
+    bound = {
+        node.targets[0].id: _text(node.value)
+        for node in nodes
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
     found = [
         (node.lineno, node.col_offset, title)
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call) and (title := _title(node))
+        for node in nodes
+        if isinstance(node, ast.Call) and (title := _title(node, bound))
     ]
-    yield from (title for *_, title in sorted(found))
+    return [title for *_, title in sorted(found)]
 
 
-def _title(call: ast.Call) -> str:
+def _title(call: ast.Call, bound: Mapping[str, str]) -> str:
     given: list[Any] = [word.value for word in call.keywords if word.arg == TITLE_ARGUMENT]
     if getattr(call.func, "attr", "") in TITLE_CALLS:
         given += call.args[:1]
-    return _text(given[0]) if given else ""
+    return (_text(given[0]) or bound.get(getattr(given[0], "id", ""), "")) if given else ""
 
 
 def _text(node: ast.expr) -> str:

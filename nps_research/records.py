@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from nps_research.views import View, viewed
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 Verdict = Literal["supported", "refuted", "depends", "not testable here"]
@@ -32,6 +34,7 @@ MCSE_RATIO = 2.5
 NUMBERS = {"value": 1.0, "lower": QUANTILE_ERROR, "upper": QUANTILE_ERROR}
 
 
+@viewed
 @dataclass(frozen=True)
 class Record:
     """One recorded number.
@@ -69,14 +72,18 @@ class Record:
     cell: int | None = None
     reason: str = ""
 
+    def _view(self) -> View:
+        where = f"{self.notebook}, cell {self.cell}" if self.notebook else ""
+        named = {"verdict": self.verdict, "reason": self.reason, "recorded in": where}
+        return View(f"Record: {self}", {label: value for label, value in named.items() if value})
+
     def rounded(self) -> Record:
         """Keep the digits that another run can give back.
 
         Examples
         --------
         >>> Record(39.38546, mcse=0.0113).rounded()
-        Record(value=39.385, mcse=0.011, unit='', lower=None, upper=None, interval='',
-               verdict=None, notebook='', cell=None, reason='')
+        Record: 39.385 (Monte Carlo error 0.011)
         """
         return replace(
             self,
@@ -87,11 +94,38 @@ class Record:
         )
 
     def __str__(self) -> str:
-        text = f"{self.shown(self.value)} {self.unit}".strip()
+        return self._written(self.shown)
+
+    def brief(self) -> str:
+        """Write it without digits that mean nothing beside the width of the interval.
+
+        Two digits of the width are kept, without an interval three of the number; of each number
+        two digits if they are not beyond the second decimal; and no digit of the Monte Carlo error.
+
+        Examples
+        --------
+        >>> Record(772.79, unit="answers", lower=6.2733, upper=1425.47, interval="range").brief()
+        '773 answers, range 6.3 to 1425'
+        >>> Record(0.063182).brief()
+        '0.0632'
+        """
+        width = 0.0 if self.lower is None or self.upper is None else self.upper - self.lower
+        least = _digits(width, 2) if width else _digits(self.value, 3)
+        most = _decimals(self.value, self.mcse)
+
+        def shown(number: float) -> str:
+            decimals = min(max(least, min(2, _digits(number, 2))), most)
+            rounded = round(number, decimals) + 0.0  # no sign of a zero
+            return f"{rounded:.{decimals}f}" if width else _plain(rounded, decimals)
+
+        return self._written(shown)
+
+    def _written(self, shown: Callable[[float], str]) -> str:
+        text = f"{shown(self.value)} {self.unit}".strip()
         if self.mcse:
             text += f" (Monte Carlo error {self.mcse:g})"
         if self.lower is not None and self.upper is not None:
-            text += f", {self.interval} {self.shown(self.lower)} to {self.shown(self.upper)}"
+            text += f", {self.interval} {shown(self.lower)} to {shown(self.upper)}"
         return text
 
     def shown(self, number: float) -> str:
@@ -104,7 +138,7 @@ class Record:
         """
         if self.mcse:
             return f"{number:.{_decimals(number, self.mcse)}f}"
-        return f"{number:.2f}".rstrip("0").rstrip(".")
+        return _plain(number, 2)
 
 
 def disagreements(recorded: Record, rerun: Record) -> list[str]:
@@ -128,6 +162,11 @@ def disagreements(recorded: Record, rerun: Record) -> list[str]:
 
 def verify(recorded: Mapping[str, Record], rerun: Mapping[str, Record]) -> pd.DataFrame:
     """Compare recorded numbers with those of a rerun.
+
+    Parameters
+    ----------
+    recorded, rerun : mapping of str to Record
+        Numbers by key.
 
     Returns
     -------
@@ -180,6 +219,17 @@ def write_results(path: Path, results: Mapping[str, Record]) -> None:
     entries = {key: asdict(results[key]) for key in sorted(results)}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"results": entries}, indent=1) + "\n", encoding="utf-8")
+
+
+def _digits(number: float, digits: int) -> int:
+    """Return the decimals that show so many digits of a number; 0 for large ones."""
+    return max(0, digits - 1 - math.floor(math.log10(abs(number)))) if number else 0
+
+
+def _plain(number: float, decimals: int) -> str:
+    """Write a number without zeros at the end."""
+    text = f"{number:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _alike(before: float, after: float) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from nps_research.progress_bar import progress
 
 if TYPE_CHECKING:
     import os
@@ -32,6 +32,7 @@ def replicated(
     identity: Mapping[str, Any],
     n_jobs: int = 1,
     folder: str | os.PathLike[str] | None = None,
+    progressbar: bool | None = None,
 ) -> Arrays:
     """Run a simulation many times.
 
@@ -47,8 +48,9 @@ def replicated(
     n_jobs : int
         Processes at once, as in joblib.
     folder : path-like, optional
-        Finished replicates are kept here, and are not run again. Progress goes to stderr under the
-        name of the folder.
+        Finished replicates are kept here, and are not run again.
+    progressbar : bool, optional
+        Whether to show progress; by default in a terminal or an open notebook.
 
     Returns
     -------
@@ -71,34 +73,14 @@ def replicated(
     place = None if folder is None else _claimed(Path(folder), identity)
     batches = {} if place is None else _stored(place, spans)
     missing = [span for span in spans if span not in batches]
-    clock = _Clock(place.name if place else "", len(spans), len(missing))
-    for span, batch in _computed(simulate, missing, n_jobs):
+    label = f"{place.name if place else 'simulating'}, batches of {BATCH}"
+    computed = _computed(simulate, missing, n_jobs)
+    for span, batch in progress(computed, len(missing), label, progressbar=progressbar):
         batches[span] = batch
         if place is not None:
             _store(_path(place, span), batch)
-        clock.tick()
     names = batches[spans[0]]
     return {name: np.concatenate([batches[span][name] for span in spans]) for name in names}
-
-
-class _Clock:
-    """Reports to stderr how much is done and how long the rest will take."""
-
-    def __init__(self, name: str, batches: int, missing: int) -> None:
-        self.name, self.batches, self.missing = name, batches, missing
-        self.done = 0
-        self.started = time.monotonic()
-
-    def tick(self) -> None:
-        self.done += 1
-        if not self.name:
-            return
-        left = self.missing - self.done
-        seconds = (time.monotonic() - self.started) * left / self.done
-        end = "\n" if left == 0 else ""
-        share = 1.0 - left / self.batches
-        sys.stderr.write(f"\r{self.name}: {share:4.0%}, {seconds:,.0f} s left  {end}")
-        sys.stderr.flush()
 
 
 def _computed(

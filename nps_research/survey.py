@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from nps_research.survey_rules import (
     shorter_scale,
 )
 from nps_research.value_labels import codes_as_scores, labelled, missing_reasons, texts_as_scores
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,6 +40,7 @@ BLANK = "blank"
 NAMED_IN_REPORT = 5
 
 
+@viewed
 @dataclass(frozen=True)
 class SurveyReport:
     """Account for every row of a survey.
@@ -88,6 +89,9 @@ class SurveyReport:
             sentences.append(f"Weights of zero: {self.zero_weights:,}.")
         return " ".join([*sentences, *self.notes])
 
+    def _view(self) -> View:
+        return View(str(self))
+
     def _silent(self) -> str:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.unanswered.items())
         total = f"{sum(self.unanswered.values()):,} did not"
@@ -107,7 +111,8 @@ class SurveyReport:
         return f" ({named})" if named else ""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@viewed
+@dataclass(frozen=True, eq=False)
 class Survey:
     """Hold the checked answers of one survey.
 
@@ -129,14 +134,9 @@ class Survey:
     report: SurveyReport
     source: str
 
-    def __repr__(self) -> str:
+    def _view(self) -> View:
         columns = ", ".join(str(name) for name in self.frame.columns)
-        return f"Survey: {self.report}\n{self.rating_scale}\nColumns: {columns}"
-
-    def _repr_html_(self) -> str:
-        summary = f"<p><strong>Survey</strong>: {escape(str(self.report))}</p>"
-        scale = f"<p>{escape(repr(self.rating_scale))}</p>"
-        return summary + scale + self.frame.head().to_html()
+        return View(f"Survey: {self.report}\n{self.rating_scale}", {"columns": columns})
 
 
 def read_survey(  # noqa: PLR0913  (one argument for each thing that files do differently)

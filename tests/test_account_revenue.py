@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
-from nps_research.silence.account_revenue import account_revenue_at_risk
+from nps_research.silence.account_revenue import account_revenue_at_risk, probability_kept
 from nps_research.silence.accounts import Accounts
 from nps_research.silence.simulated_accounts import AccountWorld
 
@@ -52,6 +53,20 @@ def test_future_without_an_outcome_is_forecast():
     assert "realised" not in table
 
 
+@pytest.mark.parametrize("change", [0.0, 0.3])
+def test_probability_kept_is_the_share_of_simulated_years(table, change):
+    value, odds = NOW.table["value"].to_numpy(), logit(NOW.table["risk"].to_numpy())
+    drawn = np.random.default_rng(1).uniform(size=(20_000, len(value)))
+    lost = (drawn < expit(odds + change)) @ value
+    held = (lost >= table.loc["all", "lower"]) & (lost <= table.loc["all", "upper"])
+    assert probability_kept(table, NOW, change) == pytest.approx(held.mean(), abs=0.02)
+
+
+def test_every_change_gets_its_probability(table):
+    apart = [float(probability_kept(table, NOW, change)) for change in (-0.2, 0.4)]
+    assert probability_kept(table, NOW, [-0.2, 0.4]) == pytest.approx(apart)
+
+
 def test_missing_columns_are_named():
     bare = replace(PAST, table=PAST.table[["value"]])
     with pytest.raises(ValueError, match="unknown column 'churned'"):
@@ -59,3 +74,5 @@ def test_missing_columns_are_named():
     with pytest.raises(ValueError, match="unknown column 'value'"):
         account_revenue_at_risk(PAST, replace(NOW, table=NOW.table[["risk"]]), random_seed=1)
     assert np.isfinite(PAST.correlation)
+    with pytest.raises(ValueError, match="unknown column 'risk'"):
+        probability_kept(PAST.table, replace(NOW, table=NOW.table[["value"]]))

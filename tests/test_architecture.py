@@ -23,8 +23,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # Lowest first. A module may import its own layer and those below; nothing may form a cycle.
 LAYERS = (
+    {"views"},
     {"scale"},
-    {"compilation", "session"},
+    {"compilation", "progress_bar", "session"},
     {"survey_files"},
     {"value_labels"},
     {"survey_rules"},
@@ -55,6 +56,7 @@ LAYERS = (
     {"regime_plots", "revenue_plots", "tracking_plots"},
     {"detection_plots", "driver_plots", "inflation_plots", "silence_plots"},
     {"people_plots"},
+    {"explorer"},
     {"ledger_view"},
     {"pages", "provenance"},
     {"notebook_figures"},
@@ -128,6 +130,15 @@ INNER_LAYERS = {
         {"grids", "shapley"},
         {"comparisons", "statements"},
         {"attribution", "scenarios", "sensitivity"},
+    ),
+    "explorer": (
+        {"marks", "settings"},
+        {"presets", "years"},
+        {"contributions"},
+        {"labels", "outcome"},
+        {"narration"},
+        {"drawing"},
+        {"app", "controls"},
     ),
     "inflation": (
         {"evidence", "latent", "market_counts", "priors", "requirements", "worlds"},

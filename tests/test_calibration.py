@@ -100,11 +100,17 @@ class TestReplication:
                 lambda number: {"x": number}, 1, identity={"seed": 2, "n": 2}, folder=tmp_path
             )
 
-    def test_progress_is_reported_for_a_stored_run_only(self, tmp_path, capsys):
-        replicated(lambda number: {"x": number}, 1, identity={})
-        assert capsys.readouterr().err == ""
+    def test_progress_has_the_name_of_the_folder(self, tmp_path, capsys):
         replicated(lambda number: {"x": number}, 1, identity={}, folder=tmp_path / "run")
-        assert "run: 100%" in capsys.readouterr().err
+        assert capsys.readouterr().err == ""
+        replicated(
+            lambda number: {"x": number},
+            1,
+            identity={"a": 1},
+            folder=tmp_path / "b",
+            progressbar=True,
+        )
+        assert "b, batches of 20: 1 of 1" in capsys.readouterr().err
 
 
 class TestSimulatedAnswers:

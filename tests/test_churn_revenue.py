@@ -166,7 +166,7 @@ def test_the_factor_is_formula_over_posterior():
 
 def test_a_result_shows_itself():
     risk = revenue_at_risk(known(CLASSES), CUSTOMERS, random_seed=1)
-    assert "within 1 months, 90 % equal-tailed" in repr(risk)
+    assert "within 1 month, 90 % equal-tailed" in repr(risk)
     assert "<table" in risk._repr_html_()
 
 

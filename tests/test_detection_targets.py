@@ -209,13 +209,18 @@ def test_a_firm_that_sends_everything_is_no_evidence():
 
 
 def test_round_scores_are_those_of_the_binomial():
-    # Of 100 answers, every tenth possible score is a multiple of 10.
+    # Of 100 answers, nine possible scores are nearer to 40 than to another multiple of 10.
     found = round_scores(reported([(40, 100)] * 5 + [(42, 100)] * 15))
     assert (found.teams, found.found, found.impossible) == (20, 5, 0)
-    assert found.expected == pytest.approx(2)
-    tails = stats.binom.sf([4, 5], 20, 0.1)
+    assert found.expected == pytest.approx(20 / 9)
+    tails = stats.binom.sf([4, 5], 20, 1 / 9)
     assert found.p_value == pytest.approx(tails.mean())
     assert "multiples of 10" in found.text
+
+
+def test_scores_between_two_round_numbers_tell_nothing():
+    found = round_scores(reported([(35, 40), (45, 20), (35, 100), (40, 40)]))
+    assert (found.teams, found.found, found.expected) == (1, 1, pytest.approx(1 / 3))
 
 
 def test_scores_that_must_be_round_tell_nothing():

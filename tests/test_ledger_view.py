@@ -1,6 +1,7 @@
 """The ledger to be read: every claim once, with place, reason and sensitivity."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -38,8 +39,8 @@ def test_every_claim_is_shown_once():
 @pytest.mark.parametrize(
     ("claim", "sensitivity"),
     [
-        ("C44", "3, range over priors 2 to 4"),
-        ("C20", "1 to 6, range over firms"),
+        ("C44", "3.0, range over priors 2.0 to 4.0"),
+        ("C20", "the interval is the range"),
         ("C17", "the number is a share of the points in the ranges"),
         ("C41", ""),
         ("C01", ""),
@@ -69,3 +70,11 @@ def test_rows_of_markdown_have_four_cells():
 def test_unknown_claims_are_named():
     with pytest.raises(ValueError, match="unknown claim 'C99'"):
         ledger_view(["C99"])
+
+
+def test_readme_shows_ten_rows_as_the_ledger_has_them():
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .+ \(C\d\d\) \| .+ \|$", text, re.MULTILINE)
+    keys = [re.search(r"\((C\d\d)\) \|", row)[1] for row in rows]
+    assert len(keys) == 10
+    assert "\n".join(rows) == markdown_rows(keys)

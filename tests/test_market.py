@@ -286,7 +286,7 @@ def test_tables_of_events_and_agents(everything):
     assert len(agents) == 12 * 12
     assert agents.loc[agents["month"] < 6, "paid"].sum() == 0
     assert "recorded NPS" in repr(everything)
-    assert "<table>" in everything._repr_html_()
+    assert "<strong>recorded NPS</strong>" in everything._repr_html_()
 
 
 def test_the_default_rollout_is_staggered_with_controls():

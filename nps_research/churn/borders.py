@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -15,6 +14,7 @@ from scipy import special
 from nps_research.bisection import falling_root
 from nps_research.churn.lifetimes import person_months
 from nps_research.intervals import tail_probabilities
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,8 @@ class BorderPriors:
     blocks: Sequence[float] | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@viewed
+@dataclass(frozen=True, eq=False)
 class Borders:
     """Posterior of the partitions of a scale into blocks of neighbouring scores with one rate each.
 
@@ -297,16 +298,14 @@ class Borders:
         spans = ((scores[low], scores[high - 1]) for low, high in pairwise(edges))
         return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans)
 
-    def __repr__(self) -> str:
+    def _view(self) -> View:
         best = self.partitions(1)
-        return (
-            f"Borders of {self.rating_scale!r}: {self.events.sum():,.0f} left of "
+        title = (
+            f"Borders of {self.rating_scale}: {self.events.sum():,.0f} left of "
             f"{self.exposure.sum():,.0f}; most probable {best.index[0]} "
             f"({best['probability'].iloc[0]:.1%} of {len(self.log_prior):,} partitions)"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>{self.borders().round(3).to_html()}"
+        return View(title, table=self.borders().round(3))
 
 
 def borders(lifetimes: Lifetimes, priors: BorderPriors = BorderPriors()) -> Borders:

@@ -16,6 +16,7 @@ from nps_research.dirichlet import share_limits
 from nps_research.intervals import tail_probabilities
 from nps_research.ordinal.loo import standard_error
 from nps_research.survey_files import unknown_name
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,6 +52,16 @@ def fit_codings(
     -------
     dict of str to HazardFit
         For `compare_codings`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from nps_research.churn.lifetimes import lifetimes
+    >>> table = pd.DataFrame({"score": [3, 3, 9, 9], "churned": [1, 0, 1, 0]})
+    >>> users = lifetimes(table.assign(n=[30, 70, 4, 196]), months=None)
+    >>> fits = fit_codings(users, ["linear"], method="laplace", random_seed=1)
+    >>> list(fits)
+    ['linear']
     """
     of_model = {
         k: settings.pop(k) for k in ("periods", "covariates", "link", "priors") if k in settings
@@ -106,7 +117,8 @@ def compare_codings(fits: Mapping[str, HazardDraws], *, random_seed: int = 1) ->
     return CodingComparison(held, random_seed)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@viewed
+@dataclass(frozen=True, eq=False)
 class CodingComparison:
     """Predictions of the same people by several models, each person left out.
 
@@ -280,14 +292,10 @@ class CodingComparison:
         }
         return "; ".join(note for note, applies in notes.items() if applies)
 
-    def __repr__(self) -> str:
-        return f"{self._heading()}\n{self.summary()}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{self._heading()}</p>{self.summary().to_html()}"
-
-    def _heading(self) -> str:
-        return f"{self._n.sum():,.0f} customers, each predicted by models that have not seen them"
+    def _view(self) -> View:
+        title = f"{self._n.sum():,.0f} customers, each predicted by models that have not seen them"
+        main = self.summary()[["elpd_difference", "se_difference", "auc", "slope", "note"]]
+        return View(title, {"seed": self.random_seed}, table=main.round(3))
 
 
 def _calibration_table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -12,11 +11,13 @@ from nps_research.churn.hazard_draws import HazardDraws
 from nps_research.churn.holdout import leave_one_out
 from nps_research.churn.layout import Layout
 from nps_research.churn.lifetimes import person_months
+from nps_research.diagnostics import draws_view
 from nps_research.ordinal.draws import ScoreDraws
 from nps_research.ordinal.model import OrdinalModel
 from nps_research.ordinal.priors import Priors
 from nps_research.scale import RatingScale
 from nps_research.survey_files import unknown_name
+from nps_research.views import View, changed, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +91,7 @@ def default_priors(effect: Effect, *, several_periods: bool) -> Priors:
     )
 
 
+@viewed
 class HazardModel:
     """The probability to leave in a month, given that one was still there, by score.
 
@@ -217,7 +219,7 @@ class HazardModel:
         *,
         chains: int = 4,
         random_seed: int | None = None,
-        progressbar: bool = True,
+        progressbar: bool | None = None,
         **settings: Any,
     ) -> HazardFit:
         """Draw from the posterior; all settings are those of `OrdinalModel.fit`.
@@ -249,9 +251,12 @@ class HazardModel:
             priors=self._given_priors,
         )
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         baseline = f"{len(self.layout.ends)} periods" if self._several else "one period"
         return f"HazardModel({self.effect}, {self.link}, {baseline}) of {self.lifetimes.report}"
+
+    def _view(self) -> View:
+        return View(str(self), {"formula": self.formula, "priors": changed(self.priors)})
 
 
 class HazardFit(HazardDraws):
@@ -327,11 +332,13 @@ class HazardFit(HazardDraws):
         last = months == people["months"][row] - 1
         return keys[0].get_indexer(keys[1]), last * people["churned"][row]
 
-    def __repr__(self) -> str:
-        return f"HazardFit of {self.model!r}\n{self.convergence!r}"
-
-    def _repr_html_(self) -> str:
-        return "".join(f"<p>{html.escape(line)}</p>" for line in repr(self).splitlines())
+    def _view(self) -> View:
+        return draws_view(
+            f"HazardFit of {self.model}",
+            self.convergence,
+            random_seed=self.ordinal.settings.get("random_seed"),
+            numbers=self.summary(),
+        )
 
 
 def _check_contrasts(months: pd.DataFrame, effect: Effect) -> None:

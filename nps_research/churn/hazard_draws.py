@@ -10,6 +10,7 @@ import xarray as xr
 
 from nps_research.counts import listed, refuse_unknown_columns
 from nps_research.ordinal.labels import by_groups
+from nps_research.views import View, sized, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 NEW_LEVELS_SEED = 1
 
 
+@viewed
 class HazardDraws:
     """Draws of the probability to leave in every period, by kind of person and score.
 
@@ -46,6 +48,15 @@ class HazardDraws:
     def __init__(self, draws: ScoreDraws, layout: Layout) -> None:
         self.draws = draws
         self.layout = layout
+
+    def _view(self) -> View:
+        sizes = self.draws.parameters.sizes
+        kinds = sized(len(self.layout.kinds), "kind")
+        ends = sized(len(self.layout.ends), "period")
+        return View(
+            f"{type(self).__name__}: probability to leave, for {kinds} of people in {ends}",
+            {"draws": f"{sizes['chain']} x {sizes['draw']:,} (chains x draws)"},
+        )
 
     @cached_property
     def log_probabilities(self) -> tuple[Array, Array]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +11,7 @@ from scipy.special import logsumexp
 
 from nps_research.ordinal.leaving_out import psis, relative_efficiency
 from nps_research.ordinal.loo import LeftOut, largest_good_k
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -32,6 +32,7 @@ class People(NamedTuple):
     churned: Integers
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class CustomerLoo(LeftOut):
     """Expected log predictive density of a new customer's months, summed over customers.
@@ -48,15 +49,9 @@ class CustomerLoo(LeftOut):
     threshold: float
     people = "customers"
 
-    def __repr__(self) -> str:
-        return (
-            f"LOO of customers: elpd {self.elpd:,.1f} (se {self.se:,.1f}), p_loo {self.p_loo:.1f}; "
-            f"{self.n:,} customers in {len(self.pointwise):,} kinds; {self._reliability()}"
-        )
-
-    def _repr_html_(self) -> str:
-        worst = self.pointwise.sort_values("pareto_k", ascending=False).head(10)
-        return f"<p>{html.escape(repr(self))}</p>{worst.round(3).to_html(index=False)}"
+    def _view(self) -> View:
+        kinds = f"{self.n:,} customers in {len(self.pointwise):,} kinds"
+        return self._shown("customers", kinds, "fit without them: HazardFit.without(row).")
 
 
 def leave_one_out(draws: HazardDraws) -> CustomerLoo:

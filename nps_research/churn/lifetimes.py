@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from nps_research.churn.outcomes import MISSING, coded_outcomes
 from nps_research.counts import as_counts, declared_scale, listed, refuse_unknown_columns
 from nps_research.survey import Survey
 from nps_research.survey_files import numbers, refuse_rows
+from nps_research.views import View, sized, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 RESULT = ("score", "entered", "months", "churned", "n")
 
 
+@viewed
 @dataclass(frozen=True)
 class LifetimesReport:
     """Account for every person of a table.
@@ -62,6 +63,9 @@ class LifetimesReport:
         """People who count."""
         return self.churned + self.censored
 
+    def _view(self) -> View:
+        return View(str(self))
+
     def __str__(self) -> str:
         reasons = {
             "without a score": self.unscored,
@@ -77,7 +81,8 @@ class LifetimesReport:
         return text
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@viewed
+@dataclass(frozen=True, eq=False)
 class Lifetimes:
     """How long people stayed after a survey, as counts.
 
@@ -134,14 +139,11 @@ class Lifetimes:
         table["months"] = table["months"].clip(upper=months)
         return counted(table, self.predictors, self.rating_scale)
 
-    def __repr__(self) -> str:
-        watched = "1 month" if self.horizon == 1 else f"{self.horizon} months"
-        kinds = f"{len(self.counts):,} kinds of people, watched for up to {watched}"
-        return f"Lifetimes: {self.report}\n{kinds}; {self.rating_scale!r}"
-
-    def _repr_html_(self) -> str:
-        lines = "".join(f"<p>{escape(line)}</p>" for line in repr(self).splitlines())
-        return lines + self.counts.head().to_html(index=False)
+    def _view(self) -> View:
+        watched = sized(self.horizon, "month")
+        kinds = f"{sized(len(self.counts), 'kind')} of people, watched for up to {watched}"
+        title = f"Lifetimes: {self.report}\n{kinds}; {self.rating_scale}"
+        return View(title, table=self.counts.head())
 
 
 def lifetimes(
@@ -194,8 +196,10 @@ def lifetimes(
     >>> table = pd.DataFrame({"score": [3, 9, None], "months": [2, 0, 5], "n": [4, 6, 1]})
     >>> lifetimes(table.assign(churned=["yes", "no", "no"]))
     Lifetimes: 11 people: 4 churned, 0 censored, 7 left out (1 without a score, 6 without follow-up)
-    1 kinds of people, watched for up to 2 months;
+    1 kind of people, watched for up to 2 months;
     RatingScale(0-10: detractors 0-6, passives 7-8, promoters 9-10)
+       score  entered  months  churned  n
+    0      3        0       2        1  4
     """
     rows, scale = rows_of(table, rating_scale)
     names = [name for name in (months, churned, score, entered) if name is not None]

@@ -205,6 +205,18 @@ def drifting_customers(
 def opinion_correlation(persistence: float, momentum: float, lag: ArrayLike) -> Array:
     """Return the correlation of the opinions of `drifting_customers` so many waves apart.
 
+    Parameters
+    ----------
+    persistence, momentum : float
+        As in `drifting_customers`.
+    lag : array_like of int
+        Waves apart.
+
+    Returns
+    -------
+    numpy.ndarray
+        Correlations, shape of `lag`.
+
     Examples
     --------
     >>> opinion_correlation(0.9, 0.5, [0, 1, 2]).round(3)

@@ -11,6 +11,7 @@ from scipy import special
 
 from nps_research.churn.holdout import CustomerLoo, leave_one_out, log_likelihoods
 from nps_research.ordinal.leaving_out import relative_efficiency
+from nps_research.views import View, sized, viewed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ ROUNDING = 1e-9
 SCORES = ("log_score", "brier", "auc", "slope", "intercept")
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class HeldOut:
     """Predictions of the people of lifetimes, each by a model that has not seen them.
@@ -43,6 +45,10 @@ class HeldOut:
     """
 
     fit: HazardDraws
+
+    def _view(self) -> View:
+        people = sized(int(self.rows["n"].sum()), "customer")
+        return View(f"HeldOut: {people}, each predicted by draws that have not seen them")
 
     @cached_property
     def loo(self) -> CustomerLoo:

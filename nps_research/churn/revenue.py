@@ -8,7 +8,6 @@ chance allow; all three are in the result.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ from nps_research.counts import (
 from nps_research.diagnostics import interval_table
 from nps_research.ordinal.labels import by_groups
 from nps_research.survey_files import numbers, refuse_rows, shown
+from nps_research.views import View, sized, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -45,7 +45,8 @@ MIX_PRIOR = 0.5
 SAMPLES = ("chain", "draw")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@viewed
+@dataclass(frozen=True, eq=False)
 class RevenueAtRisk:
     """Posterior of what will be lost with the customers who leave.
 
@@ -89,15 +90,11 @@ class RevenueAtRisk:
         table["share_at_risk"] = table["revenue_at_risk"] / table["total_value"]
         return table
 
-    def __repr__(self) -> str:
+    def _view(self) -> View:
         table = self.summary()
-        kind = table.attrs["interval"]
-        return f"Revenue at risk within {self.months} months, {kind}\n{table.round(1)}"
-
-    def _repr_html_(self) -> str:
-        table = self.summary()
-        kind = escape(str(table.attrs["interval"]))
-        return f"<p>Revenue at risk within {self.months} months, {kind}</p>{table.to_html()}"
+        title = f"Revenue at risk within {sized(self.months, 'month')}, {table.attrs['interval']}"
+        decimals = dict.fromkeys(table.columns, 1) | {"share_at_risk": 3}
+        return View(title, table=table.round(decimals))
 
 
 def revenue_at_risk(

@@ -14,6 +14,7 @@ import pandas as pd
 
 from nps_research.counts import as_counts, declared_scale, refuse_unknown_columns
 from nps_research.survey_files import numbers, refuse_rows
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 STAYED = np.iinfo(np.int64).max
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@viewed
+@dataclass(frozen=True, eq=False)
 class Trajectories:
     """The answers of customers, sorted by customer and time.
 
@@ -107,14 +109,9 @@ class Trajectories:
         order = shuffle[np.argsort(self.customer[shuffle], kind="stable")]
         return replace(self, score=self.score[order])
 
-    def __repr__(self) -> str:
-        return f"Trajectories({', '.join(f'{n:,} {name}' for name, n in self.report.items())})"
-
-    def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th>{name}</th><td>{n:,}</td></tr>" for name, n in self.report.items()
-        )
-        return f"<table>{cells}</table>"
+    def _view(self) -> View:
+        sizes = ", ".join(f"{n:,} {name}" for name, n in self.report.items())
+        return View(f"Trajectories({sizes})")
 
 
 def trajectories(

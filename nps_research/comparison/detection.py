@@ -14,6 +14,7 @@ from nps_research.comparison.efficiency import answer_values
 from nps_research.comparison.explanations import GROUP, pair_model, paired_answers
 from nps_research.counts import as_counts, declared_scale
 from nps_research.intervals import normal_quantile
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -194,6 +195,7 @@ def auc_lost(
     return auc_difference(table, "bins", "score", outcome, outcomes=outcomes, level=level)
 
 
+@viewed
 class Compared(NamedTuple):
     """Differences of all statistics between two samples, or many pairs of them.
 

@@ -254,6 +254,11 @@ def power(
         Indexed by `statistic`: `difference` and `power`, of the two-sided test by the normal
         approximation. It needs some dozens of answers, and more for boxes that few answers are in.
 
+    Raises
+    ------
+    ValueError
+        If there are no answers.
+
     Examples
     --------
     >>> import nps_research as npsr

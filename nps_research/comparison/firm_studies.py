@@ -63,6 +63,18 @@ def correlation_power(rho: float, n: int, *, level: float = 0.95) -> float:
 def wrong_sign(rho: float, n: int) -> float:
     """Return the chance that n pairs show a correlation of the wrong sign, exactly.
 
+    Parameters
+    ----------
+    rho : float
+        True correlation.
+    n : int
+        Number of pairs.
+
+    Returns
+    -------
+    float
+        Probability.
+
     Examples
     --------
     >>> [round(wrong_sign(0.4, n), 2) for n in (3, 4, 5, 20)]
@@ -74,6 +86,20 @@ def wrong_sign(rho: float, n: int) -> float:
 
 def pairs_needed(rho: float, *, power: float = 0.8, level: float = 0.95) -> int:
     """Return how many pairs, such as firms, show a correlation with a given chance.
+
+    Parameters
+    ----------
+    rho : float
+        True correlation.
+    power : float
+        Chance that it is shown.
+    level : float
+        Of the two-sided confidence interval that must leave out 0.
+
+    Returns
+    -------
+    int
+        Number of pairs.
 
     Raises
     ------

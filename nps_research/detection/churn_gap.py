@@ -14,6 +14,7 @@ from nps_research.counts import as_counts, declared_scale, group_rows
 from nps_research.detection.agent_answers import indicator, treated_agents
 from nps_research.detection.honest_change import t_as_normal
 from nps_research.intervals import normal_quantile, tail_probabilities
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +40,7 @@ EXPLANATIONS = (
 )
 
 
+@viewed
 @dataclass(frozen=True)
 class ChurnGap:
     """Departures of customers of teams that are paid for the score, against expectation.
@@ -87,8 +89,8 @@ class ChurnGap:
             + (" Fewer than 100 expected: too few for a firm conclusion." if few else "")
         )
 
-    def __repr__(self) -> str:
-        return f"ChurnGap({self.text})"
+    def _view(self) -> View:
+        return View(f"ChurnGap({self.text})", {"interval": self.interval})
 
 
 class _Departures(NamedTuple):

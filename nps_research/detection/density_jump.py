@@ -16,6 +16,7 @@ import numpy as np
 from scipy import special
 
 from nps_research.market.bunching import POINTS, unit_classes
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,7 @@ INNOCENT = (
 )
 
 
+@viewed
 @dataclass(frozen=True)
 class DensityJump:
     """Density of scores just above a target against just below it.

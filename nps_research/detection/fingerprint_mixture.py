@@ -20,11 +20,14 @@ from nps_research.detection.agent_answers import agent_answers
 from nps_research.detection.fingerprint import INNOCENT, response_change
 from nps_research.detection.honest_change import honest_change
 from nps_research.detection.ten_share import HALF, LEAST_ANSWERS, log_odds
+from nps_research.progress_bar import progress
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nps_research.detection.agent_answers import AgentAnswers
+    from nps_research.detection.honest_change import HonestChange
     from nps_research.scale import RatingScale
 
     type Array = NDArray[np.float64]
@@ -42,6 +45,7 @@ PSEUDO = np.array([1.0, 0.05, 0.05])
 ROUNDS = 100
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class FingerprintMixture:
     """Shares of the kinds of agents, and the kind of each.
@@ -77,6 +81,26 @@ class FingerprintMixture:
         )
 
 
+class _Firm(NamedTuple):
+    """What is known of the agents; the last axis is for log odds of an answer and of a 10."""
+
+    observed: Array  # 10, other answers and silence after, shape (agents, 3)
+    before: Array  # log odds before, shape (agents, 2)
+    own: Array  # their standard errors, shape (agents, 2)
+    honest: tuple[HonestChange, HonestChange]
+
+    def part(self, name: str) -> Array:
+        return np.array([getattr(each, name) for each in self.honest])
+
+    @property
+    def expected(self) -> Array:
+        return self.before + self.part("mean")
+
+    @property
+    def sd(self) -> Array:
+        return np.sqrt(self.own**2 + self.part("sd") ** 2 + self.part("se") ** 2)
+
+
 class _Fit(NamedTuple):
     shares: Array  # shape (kinds,)
     member: Array  # posterior of the kind, shape (agents, kinds)
@@ -92,6 +116,7 @@ def fingerprint_mixture(
     resamples: int = 99,
     random_seed: int = 0,
     rating_scale: RatingScale | None = None,
+    progressbar: bool | None = None,
 ) -> FingerprintMixture:
     """Estimate how many agents have answers of 10 that customers did not give by themselves.
 
@@ -103,6 +128,8 @@ def fingerprint_mixture(
         Simulated firms without such agents; 0 for none.
     random_seed : int
         Makes the simulation repeatable.
+    progressbar : bool, optional
+        Whether to show progress; by default in a terminal or an open notebook.
 
     Returns
     -------
@@ -128,20 +155,18 @@ def fingerprint_mixture(
     ([0.65, 0.35, 0.0], 0.05)
     """
     read = agent_answers(counts, agent, rating_scale=rating_scale)
-    observed, mean, sd, known = _predicted(read, least)
+    known, firm = _predicted(read, least)
     if not known.any():
         raise ValueError(
             f"no agent has {least} answers, and silent customers, in both periods. Use longer "
             "periods, or units of several agents."
         )
-    log_shares = _log_shares(mean[known], sd[known])
-    found = _fitted(observed[known], log_shares)
+    log_shares = _log_shares(firm)
+    found = _fitted(firm.observed, log_shares)
     generator = np.random.default_rng(random_seed)
+    firms = (_fitted(_drawn(firm, generator), log_shares).ratio for _ in range(resamples))
     simulated = np.array(
-        [
-            _fitted(_drawn(observed[known], mean[known], sd[known], generator), log_shares).ratio
-            for _ in range(resamples)
-        ]
+        list(progress(firms, resamples, "simulated firms", progressbar=progressbar))
     )
     columns = dict(zip(KINDS, found.member.T, strict=True)) | {"intensity": found.intensity}
     as_large = int((simulated >= found.ratio).sum())
@@ -153,11 +178,8 @@ def fingerprint_mixture(
     )
 
 
-def _predicted(read: AgentAnswers, least: int) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
-    """Return counts after (10, other answers, silent), and what honest log odds are expected.
-
-    The log odds are those of an answer, and of a 10 among answers; normal.
-    """
+def _predicted(read: AgentAnswers, least: int) -> tuple[NDArray[np.bool_], _Firm]:
+    """Return who is judged, and what is expected of them if they are honest."""
     answered, top = read.answers.sum(axis=2), read.answers[:, :, -1]
     observed = np.stack([top[:, 1], answered[:, 1] - top[:, 1], read.silent[:, 1]], axis=1)
     response, se_response = response_change(read, least)
@@ -165,22 +187,21 @@ def _predicted(read: AgentAnswers, least: int) -> tuple[Array, Array, Array, NDA
     noise = 1 / (top + HALF) + 1 / (answered - top + HALF)
     enough = np.isfinite(response)
     change = np.where(enough, odds[:, 1] - odds[:, 0], np.nan)
-    parts = (
-        (log_odds(answered[:, 0], read.silent[:, 0]), response, se_response),
-        (odds[:, 0], change, np.sqrt(noise.sum(axis=1))),
+    honest = (
+        honest_change(response, se_response, read.treated),
+        honest_change(change, np.sqrt(noise.sum(axis=1)), read.treated),
     )
-    before = (1 / (answered[:, 0] + HALF) + 1 / (read.silent[:, 0] + HALF), noise[:, 0])
-    honest = [honest_change(each, se, read.treated) for _, each, se in parts]
-    mean = [first + each.mean for (first, _, _), each in zip(parts, honest, strict=True)]
-    variance = [own + each.sd**2 + each.se**2 for own, each in zip(before, honest, strict=True)]
-    treated = enough if read.treated is None or not read.treated.any() else enough & read.treated
-    return observed, np.stack(mean, axis=1), np.sqrt(np.stack(variance, axis=1)), treated
+    before = np.stack([log_odds(answered[:, 0], read.silent[:, 0]), odds[:, 0]], axis=1)
+    variance = [1 / (answered[:, 0] + HALF) + 1 / (read.silent[:, 0] + HALF), noise[:, 0]]
+    known = enough if read.treated is None or not read.treated.any() else enough & read.treated
+    own = np.sqrt(np.stack(variance, axis=1))
+    return known, _Firm(observed[known], before[known], own[known], honest)
 
 
-def _log_shares(mean: Array, sd: Array) -> Array:
+def _log_shares(firm: _Firm) -> Array:
     """Return log shares of 10, others and silence, shape (agents, points, intensities, 3)."""
     grid = np.stack(np.meshgrid(STANDARD, STANDARD, indexing="ij"), axis=-1).reshape(-1, 2)
-    odds = mean[:, None] + sd[:, None] * grid
+    odds = firm.expected[:, None] + firm.sd[:, None] * grid
     answer, ten = (special.expit(odds[..., i])[..., None] for i in range(2))
     x = np.concatenate([[0.0], INCREMENTAL, EXTREME])
     other, silent = answer * (1 - ten) * (1 - x), (1 - answer) * (1 - x)
@@ -218,9 +239,19 @@ def _fitted(observed: Array, log_shares: Array) -> _Fit:
     return _Fit(shares, member, ratio, on_x @ x / total)
 
 
-def _drawn(observed: Array, mean: Array, sd: Array, generator: np.random.Generator) -> Array:
-    """Draw counts after of agents who add no answers."""
-    odds = mean + sd * generator.standard_normal(mean.shape)
+def _drawn(firm: _Firm, generator: np.random.Generator) -> Array:
+    """Draw counts after of agents who add no answers.
+
+    How honest agents change is an estimate, whose errors are the same for all agents of a firm:
+    that of the mean, and that of the spread, which is what their changes vary by less what sampling
+    adds, before and after.
+    """
+    scale = np.array([each.freedom / generator.chisquare(each.freedom) for each in firm.honest])
+    honest, sampling = firm.part("sd") ** 2, 2 * np.mean(firm.own**2, axis=0)
+    honest = np.maximum(honest + (scale - 1) * (honest + sampling), 0.0)
+    shared = firm.part("se") * np.sqrt(scale) * generator.standard_normal(2)
+    spread = np.sqrt(firm.own**2 + honest)
+    odds = firm.expected + shared + spread * generator.standard_normal(firm.own.shape)
     answer, ten = special.expit(odds).T
     shares = np.stack([answer * ten, answer * (1 - ten), 1 - answer], axis=1)
-    return generator.multinomial(observed.sum(axis=1).astype(np.int64), shares).astype(float)
+    return generator.multinomial(firm.observed.sum(axis=1).astype(np.int64), shares).astype(float)

@@ -16,6 +16,7 @@ from scipy import special, stats
 
 from nps_research.detection.agent_answers import agent_answers
 from nps_research.survey_files import unknown_name
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,7 @@ INNOCENT = (
 )
 
 
+@viewed
 @dataclass(frozen=True)
 class Heaping:
     """Excess at single scores, after against before.

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import special, stats
 
 from nps_research.bisection import falling_root
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ WIDEST = 4.0
 NORMAL_QUARTILE = float(special.ndtri(0.75))
 
 
+@viewed
 class HonestChange(NamedTuple):
     """The changes of agents who do nothing in particular.
 

@@ -15,6 +15,7 @@ from nps_research.market.runs import NEVER
 from nps_research.market.shocks import Purpose, normals
 from nps_research.market.surveys import HIGHEST_DETRACTOR, LOWEST_PROMOTER, NO_ANSWER
 from nps_research.scale import RatingScale
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,7 @@ SURVEY_COLUMNS = (
 MARKS = {"sent": Event.SENT, "opened": Event.ANSWERED, "logged": Event.EDIT_LOGGED}
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class AgentRecords:
     """Tables of counts by agent, as a firm has them.

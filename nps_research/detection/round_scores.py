@@ -17,6 +17,7 @@ import pandas as pd
 from nps_research.counts import refuse_unknown_columns
 from nps_research.market.bunching import POINTS
 from nps_research.survey_files import numbers, refuse_rows
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +32,7 @@ INNOCENT = (
 )
 
 
+@viewed
 @dataclass(frozen=True)
 class RoundScores:
     """Reported scores at multiples of a number.
@@ -100,22 +102,25 @@ def round_scores(
 
     Notes
     -----
-    Scores are compared with the possible ones that are within half of `multiple` of the same round
-    number, all taken as equally likely: to first order that needs no model of how scores spread.
+    Scores are compared with the possible ones that are nearer than half of `multiple` to the same
+    round number, all taken as equally likely: they lie alike on both sides of it, so that to first
+    order no model is needed of how scores spread. Scores just between two round numbers are left
+    out.
 
     Examples
     --------
     >>> table = pd.DataFrame({"nps": [40, 30, 21, 50, 10, 38], "n": [33, 47, 61, 39, 52, 20]})
     >>> found = round_scores(table)
     >>> found.found, round(found.expected, 2), found.impossible
-    (2, 1.07, 3)
+    (2, 0.6, 3)
     """
     score, n = _checked(reported)
     nearest = np.floor(score / multiple + 0.5) * multiple
     chances = np.array(
         [_chance(centre, each, multiple, decimals) for centre, each in zip(nearest, n, strict=True)]
     )
-    telling = (chances > 0) & (chances < 1)
+    between = np.abs(score - nearest) > multiple / 2 - ROUNDING
+    telling = (chances > 0) & (chances < 1) & ~between
     is_round = np.abs(np.round(score, decimals) - nearest) < ROUNDING
     found = int(is_round[telling].sum())
     number = np.ones(1)
@@ -160,8 +165,6 @@ def _impossible(score: Array, n: NDArray[np.int64], decimals: int) -> int:
 
 def _chance(centre: float, n: int, multiple: float, decimals: int) -> float:
     """Return the share of round scores among the possible ones near a round number."""
-    possible = _possible(n)
-    near = possible[np.floor(possible / multiple + 0.5) * multiple == centre]
-    if not len(near):
-        return 0.0
-    return float(np.mean(np.abs(np.round(near, decimals) - centre) < ROUNDING))
+    possible = np.round(_possible(n), decimals)
+    near = possible[np.abs(possible - centre) < multiple / 2 - ROUNDING]
+    return float(np.mean(np.abs(near - centre) < ROUNDING)) if len(near) else 0.0

@@ -51,6 +51,8 @@ class HonestRecords:
         Standard deviations among agents of levels and of honest changes.
     trend : float
         Change that all agents share, in every rate and in loyalty.
+    improvement : float
+        Real change of loyalty among customers of treated agents, in standard deviations.
     unsent, answered, lost, commented, edited, transferred, leaving : float
         Log odds for an average agent before: that no survey is sent, that it is answered, that the
         answer is lost, that it has a comment, that it is edited, that a case is passed on, and
@@ -67,6 +69,7 @@ class HonestRecords:
     spread: float = 0.4
     drift: float = 0.15
     trend: float = 0.1
+    improvement: float = 0.0
     unsent: float = -2.5
     answered: float = -0.6
     lost: float = -3.5
@@ -110,7 +113,8 @@ class HonestRecords:
 
     def _asked(self, generator: np.random.Generator) -> pd.DataFrame:
         table = self._rows(generator, self.due)
-        loyalty = self._rates(generator, table, 0.0) + generator.standard_normal(len(table))
+        better = self.improvement * table["treated"].to_numpy() * table["post"].to_numpy()
+        loyalty = self._rates(generator, table, better) + generator.standard_normal(len(table))
         latent = loyalty + NOISE * generator.standard_normal(len(table))
         score = np.searchsorted(CUTS, latent)
         low = score <= HIGHEST_LOW
@@ -157,13 +161,15 @@ class HonestRecords:
         post = np.repeat([0, 1], n.sum(axis=1))
         return pd.DataFrame({"agent": agent, "team": treated, "treated": treated, "post": post})
 
-    def _rates(self, generator: np.random.Generator, table: pd.DataFrame, level: float) -> Array:
+    def _rates(
+        self, generator: np.random.Generator, table: pd.DataFrame, level: NDArray[Any] | float
+    ) -> Array:
         """Draw the levels and changes of agents, and return those of every row."""
         agents = self.treated + self.untreated
-        before = level + self.spread * generator.standard_normal(agents)
+        before = self.spread * generator.standard_normal(agents)
         change = self.trend + self.drift * generator.standard_normal(agents)
         agent, post = table["agent"].to_numpy(), table["post"].to_numpy()
-        return np.asarray(before[agent] + change[agent] * post)
+        return np.asarray(level + before[agent] + change[agent] * post)
 
     def _happens(
         self,

@@ -14,6 +14,7 @@ import pandas as pd
 
 from nps_research.detection.two_groups import honest_null, simulated_null, two_groups
 from nps_research.intervals import tail_probabilities
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,8 @@ ADVICE = (
 )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@viewed
+@dataclass(frozen=True, eq=False)
 class Suspicion:
     """What several signatures say together.
 
@@ -94,8 +96,8 @@ class Suspicion:
             f"rest. {ADVICE}"
         )
 
-    def __repr__(self) -> str:
-        return f"Suspicion({self.text})"
+    def _view(self) -> View:
+        return View(f"Suspicion({self.text})", table=self.table.round(2))
 
 
 def suspicion(

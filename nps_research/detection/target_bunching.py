@@ -25,6 +25,7 @@ from nps_research.market.bunching import (
     unit_classes,
     units_with,
 )
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,7 @@ INNOCENT = (
 )
 
 
+@viewed
 @dataclass(frozen=True)
 class TargetBunching:
     """Units around a target, and how surprising they are.

@@ -17,6 +17,7 @@ from scipy import special, stats
 from nps_research.counts import as_people, group_rows
 from nps_research.detection.agent_answers import indicator, treated_agents
 from nps_research.detection.honest_change import LEAST_REFERENCE
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ class _Stratum(NamedTuple):
     unsent_at: int
 
 
+@viewed
 @dataclass(frozen=True)
 class Withholding:
     """Sending of surveys at the target against elsewhere, over all agents.

@@ -31,7 +31,9 @@ from nps_research.ordinal.families import Family
 from nps_research.ordinal.links import LATENT_SD
 from nps_research.ordinal.maximum_likelihood import maximise
 from nps_research.ordinal.model import OrdinalModel
+from nps_research.progress_bar import progress
 from nps_research.scale import RatingScale
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -273,6 +275,7 @@ def class_log_odds(
     return special.logit(np.moveaxis(below, 0, -1)), list(answers.groups)
 
 
+@viewed
 class NonParallel(NamedTuple):
     """Whether groups differ by more than one shift of all their thresholds.
 
@@ -294,7 +297,12 @@ class NonParallel(NamedTuple):
 
 
 def threshold_test(
-    counts: pd.DataFrame, by: str, *, replicates: int = 99, random_seed: int
+    counts: pd.DataFrame,
+    by: str,
+    *,
+    replicates: int = 99,
+    random_seed: int,
+    progressbar: bool | None = None,
 ) -> NonParallel:
     """Test whether the thresholds of groups differ by anything but a common shift.
 
@@ -312,6 +320,12 @@ def threshold_test(
         distribution unreliable).
     random_seed : int
         Makes them repeatable.
+    progressbar : bool, optional
+        Whether to show progress; by default in a terminal or an open notebook.
+
+    Returns
+    -------
+    NonParallel
 
     Examples
     --------
@@ -326,10 +340,11 @@ def threshold_test(
     design = _design(n)
     observed, fitted = _gain(n, design)
     generator = np.random.default_rng(random_seed)
-    simulated = [
+    surveys = (
         _gain(generator.multinomial(answers.n, fitted).astype(float), design)[0]
         for _ in range(replicates)
-    ]
+    )
+    simulated = list(progress(surveys, replicates, "simulated surveys", progressbar=progressbar))
     p = (1 + sum(each >= observed for each in simulated)) / (1 + replicates)
     error = math.sqrt(p * (1 - p) / replicates)
     return NonParallel(observed, (len(n) - 1) * (n.shape[1] - 2), p, error)

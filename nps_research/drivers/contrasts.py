@@ -13,6 +13,7 @@ from nps_research.diagnostics import interval_table
 from nps_research.differences import nps_difference
 from nps_research.ordinal.effects import differences
 from nps_research.survey_files import unknown_name
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,6 +127,7 @@ def adjusted_contrasts(draws: ScoreDraws, references: Mapping[str, str]) -> pd.D
     return joined
 
 
+@viewed
 class Size(NamedTuple):
     """How large differences are, root mean square in points, noise taken off.
 
@@ -154,6 +156,11 @@ def typical_size(table: pd.DataFrame, *, draws: int = 4000, random_seed: int) ->
         Of the parametric bootstrap, centred like the basic one.
     random_seed : int
         Makes the interval repeatable.
+
+    Returns
+    -------
+    Size
+        In the unit of the differences.
 
     Examples
     --------

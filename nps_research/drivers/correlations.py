@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from nps_research.views import viewed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,6 +24,7 @@ SMALLEST_EIGENVALUE = 1e-8
 KEPT_EIGENVALUE = 1e-6
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class Correlations:
     """Correlations, each over those who answered both.

@@ -17,6 +17,7 @@ import xarray as xr
 
 from nps_research.diagnostics import INTERVAL_MASS, interval_table
 from nps_research.ordinal.model import OrdinalModel
+from nps_research.progress_bar import progress
 from nps_research.survey_files import unknown_name
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def rating_nps(
     rating: str = "rating",
     monotonic: bool = True,
     random_seed: int,
+    progressbar: bool | None = None,
     **settings: Any,
 ) -> xr.DataArray:
     """Estimate the NPS of those who gave an item each rating, for one item at a time.
@@ -62,6 +64,8 @@ def rating_nps(
         Makes the draws repeatable.
     monotonic : bool
         Whether effects go in one direction. Chains if so, else Laplace's approximation.
+    progressbar : bool, optional
+        Whether to show progress; by default in a terminal or an open notebook.
     **settings
         Arguments of `OrdinalModel.fit`.
 
@@ -92,11 +96,11 @@ def rating_nps(
     """
     groups = [item, by] if by else [item]
     formula = f"score ~ {'mo' if monotonic else 'C'}({rating})"
-    options = (MONOTONIC if monotonic else FREE) | {"progressbar": False} | settings
-    fitted = {
-        name: _fitted(formula, rows, name, options | {"random_seed": random_seed}).nps(rating)
-        for name, rows in _groups(counts, groups)
-    }
+    options = (MONOTONIC if monotonic else FREE) | settings
+    options |= {"random_seed": random_seed, "progressbar": False}
+    parts = list(_groups(counts, groups))
+    fits = ((name, _fitted(formula, rows, name, options).nps(rating)) for name, rows in parts)
+    fitted = dict(progress(fits, len(parts), "items", progressbar=progressbar))
     return _joined(fitted, groups, rating)
 
 
@@ -172,6 +176,18 @@ def variance_inflation(
 
 def mean_ratings(counts: pd.DataFrame, *, item: str = "item", rating: str = "rating") -> pd.Series:
     """Return the mean rating of each item.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        Count table of items.
+    item, rating : str
+        Names of the columns.
+
+    Returns
+    -------
+    pandas.Series
+        In points of the rating, indexed by item.
 
     Examples
     --------

@@ -155,6 +155,18 @@ def importance_performance(
     ------
     ValueError
         If an item has no ratings.
+
+    Examples
+    --------
+    >>> import nps_research as npsr
+    >>> from nps_research.drivers.correlations import correlations
+    >>> names = ["find", "wifi", "food"]
+    >>> observed = correlations(npsr.load_table("sfo_item_correlations"), "recommend", names)
+    >>> importance = npsr.relative_importance(observed, random_seed=1)
+    >>> items = npsr.load_counts("sfo_items")
+    >>> table = importance_performance(importance, items, random_seed=1)
+    >>> table["performance"].idxmin(), table["importance"].idxmax()
+    ('food', 'find')
     """
     table = importance.table().reindex(importance.names)
     ratings = _mean_ratings(counts, importance, item, rating, random_seed)

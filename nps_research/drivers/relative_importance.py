@@ -17,6 +17,7 @@ import pandas as pd
 
 from nps_research.drivers.correlations import SMALLEST_EIGENVALUE
 from nps_research.market.shapley import first_in, last_in, shapley_values
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -116,6 +117,7 @@ def relative_importance(
     )
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class Importance:
     """How the explained variance is shared out.
@@ -140,6 +142,13 @@ class Importance:
     values: Array
     draws: Array
     level: float
+
+    def _view(self) -> View:
+        table = self.table()
+        title = f"Importance of {len(self.names)} predictors: R squared {self.r_squared:.3f}"
+        facts = {"intervals": table.attrs["interval"], "draws": self.draws.shape[1]}
+        main = table[["share", "lower", "upper", "part", "probability_first"]]
+        return View(title, facts, table=main.round(3))
 
     @property
     def r_squared(self) -> float:

@@ -17,6 +17,7 @@ from scipy import special
 from nps_research.counts import listed, random_split
 from nps_research.intervals import tail_probabilities
 from nps_research.metrics import nps
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,7 @@ PREDICTIONS = ("raw", "pooled", "partially pooled")
 FEWEST = 5
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class Heterogeneity:
     """How far segments differ, as a posterior.
@@ -52,6 +54,15 @@ class Heterogeneity:
     between: Array
     probability: Array
     segments: pd.DataFrame
+
+    def _view(self) -> View:
+        mass = 0.95
+        lower, upper = self.interval(mass)
+        title = (
+            f"Heterogeneity of {len(self.segments)} segments: standard deviation {self.mean:.3g}, "
+            f"{100 * mass:g} % equal-tailed credible interval {lower:.3g} to {upper:.3g}"
+        )
+        return View(title, table=self.segments.round(2))
 
     @property
     def mean(self) -> float:

@@ -17,7 +17,9 @@ from scipy import optimize
 
 from nps_research.diagnostics import INTERVAL_KIND
 from nps_research.intervals import tail_probabilities
+from nps_research.progress_bar import progress
 from nps_research.survey_files import unknown_name
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -32,7 +34,8 @@ ABOVE, UNDECIDED, BELOW = "above 0", "undecided", "below 0"
 PRECISION = 0.02
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@viewed
+@dataclass(frozen=True, eq=False)
 class Breakdown:
     """Conclusions over the values of an assumption.
 
@@ -69,8 +72,8 @@ class Breakdown:
         ]
         return f"{start}: {'; '.join(lines)}."
 
-    def __repr__(self) -> str:
-        return self.statement()
+    def _view(self) -> View:
+        return View(f"Breakdown. {self.statement()}")
 
 
 def _turned(row: Mapping[Hashable, Any]) -> str:
@@ -90,6 +93,7 @@ def breakdown(
     level: float = 0.9,
     draws: int = 2000,
     random_seed: int | None = None,
+    progressbar: bool | None = None,
 ) -> Breakdown:
     """Fit a model again under other values of an assumption, and find where conclusions turn.
 
@@ -110,6 +114,8 @@ def breakdown(
         assumption moves the interval and not where luck does.
     random_seed : int, optional
         Makes the draws repeatable.
+    progressbar : bool, optional
+        Whether to show progress; by default in a terminal or an open notebook.
 
     Returns
     -------
@@ -138,10 +144,13 @@ def breakdown(
     refits = _Refits(model, assumption, level, draws, random_seed)
     assumed = _assumed(model, assumption, refits)
     closed = [first_order(refits.base, assumption, assumed, value) for value in grid]
-    rows = [refits.row(value) | each for value, each in zip(grid, closed, strict=True)]
+    fits = progress(map(refits.row, grid), len(grid), "values", progressbar=progressbar)
+    rows = [row | each for row, each in zip(fits, closed, strict=True)]
     table = pd.DataFrame(rows, index=pd.Index(grid, name=assumption))
     table.attrs["interval"] = f"{100 * level:g} % {INTERVAL_KIND}"
-    turns = [_turns(refits, name, sorted({*grid, assumed}), assumed) for name in QUANTITIES]
+    path = sorted({*grid, assumed})
+    found = (_turns(refits, name, path, assumed) for name in QUANTITIES)
+    turns = list(progress(found, len(QUANTITIES), "turning points", progressbar=progressbar))
     index = pd.Index(QUANTITIES, name="quantity")
     return Breakdown(assumption, assumed, table, pd.DataFrame(turns, index=index))
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from nps_research.diagnostics import INTERVAL_KIND, LaplaceReport, SummaryTable
+from nps_research.diagnostics import INTERVAL_KIND, LaplaceReport, SummaryTable, draws_view
 from nps_research.inflation.predictive import predictive_check
 from nps_research.inflation.quantities import quantities
 from nps_research.intervals import tail_probabilities
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from nps_research.inflation.curves import Array
     from nps_research.inflation.identification import Identification
     from nps_research.inflation.model import InflationModel
+    from nps_research.views import View
 
 FIRST = ("improvement", "reporting_shift", "honest_nps", "reported_nps", "inflation")
 PROBABILITY = "probability_improved"
 ERRORS = ["ess_bulk", "ess_tail", "r_hat", "mcse_mean"]
+ADVICE = "raise draws=, or give the model another anchor: see identification."
 COLUMNS = ["mean", "sd", "lower", "upper", *ERRORS, "identified"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@viewed
+@dataclass(frozen=True, eq=False)
 class InflationFit:
     """Posterior draws of an `InflationModel`.
 
@@ -42,12 +45,15 @@ class InflationFit:
         Whether the draws can be trusted.
     random_seed : int
         For what is drawn given the free numbers.
+    seed : int or None
+        That the fit was asked for.
     """
 
     model: InflationModel
     free: Array
     convergence: LaplaceReport
     random_seed: int
+    seed: int | None = None
 
     @cached_property
     def draws(self) -> dict[str, Array]:
@@ -116,7 +122,7 @@ class InflationFit:
     def _headed(self, table: pd.DataFrame, level: float) -> SummaryTable:
         result, statement = SummaryTable(table), self.statement()
         kind = f"{100 * level:g} % {INTERVAL_KIND}s"
-        result.heading = f"{kind}; {self.convergence!r}. {statement}"
+        result.heading = f"{kind}; {self.convergence}. {statement}"
         result.attrs = {
             "interval": INTERVAL_KIND,
             "mass": level,
@@ -151,8 +157,19 @@ class InflationFit:
     def _error(self, each: Array) -> float:
         return float(each.std(ddof=1) / np.sqrt(self.convergence.ess))
 
-    def __repr__(self) -> str:
-        return f"InflationFit({self.convergence!r}). {self.statement()}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>"
+    def _view(self) -> View:
+        table = self.summary()
+        view = draws_view(
+            f"InflationFit: {self.model.size}",
+            self.convergence,
+            random_seed=self.seed,
+            numbers=table,
+            mass=table.attrs["mass"],
+            advice=ADVICE,
+        )
+        told = self.identification.view("")
+        return replace(
+            view,
+            facts={**view.facts, **told.facts},
+            warnings=[*view.warnings, *told.warnings],
+        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nps_research.views import View, viewed
+
 if TYPE_CHECKING:
     from nps_research.inflation.evidence import Evidence
     from nps_research.inflation.parameters import Assumptions
@@ -33,6 +35,7 @@ AUDIT = {
 }
 
 
+@viewed
 @dataclass(frozen=True)
 class Identification:
     """What the data tell and what the prior tells.
@@ -51,6 +54,16 @@ class Identification:
     identified: dict[str, bool]
     assumptions: tuple[str, ...]
 
+    def _view(self) -> View:
+        return self.view("Identification")
+
+    def view(self, title: str) -> View:
+        """Return a view that says what is identified, and warns where the split is not."""
+        assumed = f"under {len(self.assumptions)} assumptions: see identification.statement()"
+        split = {"told apart": f"improvement and reporting shift, {assumed}"} if self.split else {}
+        facts = {"anchors": ", ".join(self.anchors)} | split
+        return View(title, facts, [] if self.split else [self.finding])
+
     @property
     def split(self) -> bool:
         """Whether improvement and reporting shift are told apart."""
@@ -59,20 +72,22 @@ class Identification:
     def statement(self) -> str:
         """Say what is identified, by what, under which assumptions, and what is not."""
         anchors = f"Anchors: {', '.join(self.anchors)}."
-        rests = " Assumed: " + "; ".join(
-            f"({i}) {each}" for i, each in enumerate(self.assumptions, 1)
-        )
+        listed = (f"({i}) {each}" for i, each in enumerate(self.assumptions, 1))
+        return f"{anchors} {self.finding} Assumed: {'; '.join(listed)}."
+
+    @property
+    def finding(self) -> str:
+        """What is identified and what is not, in words."""
         if self.split:
             return (
-                f"{anchors} Identified under the assumptions below: the improvement and the "
-                f"reporting shift, each by itself.{self._silent()}{rests}."
+                "Identified under the assumptions below: the improvement and the reporting shift, "
+                f"each by itself.{self._silent()}"
             )
         return (
-            f"{anchors} The improvement and the reporting shift are not identified: the data tell "
-            "only their sum, net of the common trend, and how it is split comes from the prior. "
-            "To tell them apart, collect who left (with the reliability of the score: retest "
-            "pairs, agents, reliability=), an audit that nobody is paid for, or an indicator that "
-            f"nobody can game.{rests}."
+            "The improvement and the reporting shift are not identified: the data tell only their "
+            "sum, net of the common trend, and how it is split comes from the prior. To tell them "
+            "apart, collect who left (with the reliability of the score: retest pairs, agents, "
+            "reliability=), an audit that nobody is paid for, or an indicator that nobody can game."
         )
 
     def _silent(self) -> str:

@@ -131,6 +131,11 @@ def softened(shares: Array, shift: Array | float) -> Array:
     shift : float or numpy.ndarray, shape (..., 1)
         In standard deviations of the answers.
 
+    Returns
+    -------
+    numpy.ndarray
+        Shares, shape of `shares` with that of `shift`.
+
     Examples
     --------
     >>> softened(np.array([0.5, 0.5]), 1.0).round(3)

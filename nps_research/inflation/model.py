@@ -19,6 +19,7 @@ from nps_research.inflation.priors import InflationPriors
 from nps_research.inflation.quadrature import FINEST_NOISE
 from nps_research.inflation.reading import AuditResponse, read_evidence
 from nps_research.survey_files import unknown_name
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
     from nps_research.inflation.evidence import Evidence
     from nps_research.inflation.identification import Identification
     from nps_research.scale import RatingScale
+    from nps_research.views import View
 
 type LatentName = Literal["normal", "logistic", "skewed"]
 type NoiseName = Literal["normal", "logistic"]
 type Reliability = float | tuple[float, float] | None
 
 
+@viewed
 class InflationModel:
     """Joint model of scores, silence and leaving in paid and unpaid groups, before and after.
 
@@ -177,7 +180,8 @@ class InflationModel:
         generator = np.random.default_rng(random_seed)
         drawn = self.posterior.draw(draws, generator, self._start)
         self._start = drawn.mode
-        return InflationFit(self, drawn.free, drawn.report, int(generator.integers(2**32)))
+        inner = int(generator.integers(2**32))
+        return InflationFit(self, drawn.free, drawn.report, inner, random_seed)
 
     def assuming(self, **changes: Any) -> InflationModel:
         """Return the same model under other assumptions: what a sensitivity analysis varies.
@@ -225,13 +229,15 @@ class InflationModel:
         other._assemble()
         return other
 
-    def __repr__(self) -> str:
+    @property
+    def size(self) -> str:
+        """Customers, groups and periods, in words."""
         people = self.evidence.people.sum()
         cohorts, periods = len(self.evidence.cohorts), len(self.evidence.periods)
-        return (
-            f"InflationModel({people:,.0f} customers, {cohorts} groups, {periods} periods). "
-            f"{self.identification.statement()}"
-        )
+        return f"{people:,.0f} customers, {cohorts} groups, {periods} periods"
+
+    def _view(self) -> View:
+        return self.identification.view(f"InflationModel({self.size})")
 
 
 def _moved(old: Parameters, start: Array, new: Parameters) -> Array:

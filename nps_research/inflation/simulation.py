@@ -22,6 +22,7 @@ from nps_research.inflation.worlds import (
     truth,
     unhappy,
 )
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 
 SENTIMENTS = 5
 # Streams of randomness: worlds that differ in one part share the shocks of the others.
-QUALITY, LOYALTY, ANSWER, NOISE, LEAVE, TEN, GRUDGE, GATE, PROMISED, COMMENT, WORDS, RETEST = range(
-    12
-)
+QUALITY, LOYALTY, ANSWER, NOISE, LEAVE, TEN, GRUDGE, GATE, PROMISED = range(9)
+COMMENT, WORDS, RETEST, REVIEW, STARS = range(9, 14)
 # Customers to ask for one pair: more than enough at any response rate that occurs.
 ASKED = 20
 
 
+@viewed
 class SimulatedCounts(NamedTuple):
     """What a firm can see, and what is true.
 
@@ -45,7 +46,8 @@ class SimulatedCounts(NamedTuple):
     ----------
     counts : pandas.DataFrame
         Columns agent, treated, post, score (missing for the silent), churned and n; `period` if
-        there are more than two, `audit` with audits, `sentiment` with comments.
+        there are more than two, `audit` with audits, `sentiment` with comments, `review` with
+        reviews.
     retest : pandas.DataFrame
         Columns first, second and n: answers of the same customers.
     truth : dict of str to float
@@ -137,9 +139,11 @@ def _observed(
     odds = world.departure_odds(loyalty, paid) + np.array(world.market)[people["period"]]
     left = shocks.happens(LEAVE, special.expit(odds - world.violations.concession * grudge))
     seen = people.assign(score=pd.array(score, "Int64"), churned=left.astype(int))
-    seen["sentiment"] = _sentiments(
-        world, loyalty + world.anchors.leak * (location - loyalty), shocks
-    )
+    said = loyalty + world.anchors.leak * (location - loyalty)
+    talk = shocks.happens(COMMENT, world.anchors.comments)
+    rate = shocks.happens(REVIEW, world.anchors.reviews)
+    seen["sentiment"] = _sentiments(world, said, shocks.normal(WORDS)).where(talk)
+    seen["review"] = _sentiments(world, loyalty, shocks.normal(STARS)).where(rate)
     seen.loc[silent, ["score", "sentiment"]] = pd.NA
     return seen
 
@@ -158,13 +162,12 @@ def _silent(
     return silent
 
 
-def _sentiments(world: IncentiveWorld, location: Array, shocks: _Shocks) -> pd.Series:
-    """Return classes of equal size before anybody is paid; missing without a comment."""
+def _sentiments(world: IncentiveWorld, location: Array, noise: Array) -> pd.Series:
+    """Return classes that are of equal size before anybody is paid."""
     slope = world.anchors.sentiment_slope
     shares = np.arange(1, SENTIMENTS) / SENTIMENTS
     cuts = special.ndtri(shares) * np.hypot(1.0, slope * world.total_sd)
-    found = 1 + np.searchsorted(cuts, slope * location + shocks.normal(WORDS))
-    return pd.Series(found, dtype="Int64").where(shocks.happens(COMMENT, world.anchors.comments))
+    return pd.Series(1 + np.searchsorted(cuts, slope * location + noise), dtype="Int64")
 
 
 def _tabulated(world: IncentiveWorld, seen: pd.DataFrame) -> pd.DataFrame:
@@ -172,6 +175,7 @@ def _tabulated(world: IncentiveWorld, seen: pd.DataFrame) -> pd.DataFrame:
         "period": len(world.market) == 2,
         "audit": world.anchors.audits == 0,
         "sentiment": world.anchors.comments == 0,
+        "review": world.anchors.reviews == 0,
     }
     kept = [name for name in seen if not unused.get(str(name), False)]
     return seen.groupby(kept, dropna=False).size().rename("n").reset_index()

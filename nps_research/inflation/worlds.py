@@ -71,6 +71,9 @@ class Anchors:
         What loyalty adds to the sentiment, in standard deviations of its noise.
     leak : float
         Share of the reporting shift that gets into the comment too.
+    reviews : float
+        Share of all customers, silent ones too, who rate the firm from 1 to 5 in a channel that no
+        agent can reach. A review follows loyalty as a comment does, and never leaks.
     """
 
     retest_pairs: int = 600
@@ -79,6 +82,7 @@ class Anchors:
     comments: float = 0.0
     sentiment_slope: float = 1.33
     leak: float = 0.0
+    reviews: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from nps_research.market.regimes import (
     motive_under,
 )
 from nps_research.market.shocks import Purpose, normal_and_uniform, normal_pair
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,6 +62,7 @@ DESK = np.dtype(
 )
 
 
+@viewed
 class AgentMonths(NamedTuple):
     """What agents did in every month; arrays of shape (months, agents).
 

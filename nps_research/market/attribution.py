@@ -24,6 +24,7 @@ from nps_research.market.shapley import (
     shapley_values,
 )
 from nps_research.survey_files import unknown_name
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     import os
@@ -66,6 +67,7 @@ class Coalitions(Worlds):
         return replace(self.world, incentives=self.world.incentives.without(*absent))
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class Attribution:
     """What every combination of mechanisms did, with the same shocks in all of them.
@@ -173,15 +175,16 @@ class Attribution:
     def _named(self, coalition: int) -> str:
         return " x ".join(name for m, name in enumerate(self.players) if coalition >> m & 1)
 
-    def __repr__(self) -> str:
+    def _view(self) -> View:
         n = len(next(iter(self.worth.values())).T)
-        return (
+        title = (
             f"Attribution({len(self.worth)} estimands to {len(self.players)} mechanisms: "
             f"{', '.join(self.players)}; {n} replicates)"
         )
+        return View(title, table=self.totals().dropna().round(2))
 
 
-def attribute(
+def attribute(  # noqa: PLR0913  (one argument for each thing that runs differ in)
     world: Market,
     incentives: Incentives,
     *,
@@ -191,6 +194,7 @@ def attribute(
     estimands: Sequence[str] | None = None,
     n_jobs: int = 1,
     folder: str | os.PathLike[str] | None = None,
+    progressbar: bool | None = None,
 ) -> pd.DataFrame:
     """Attribute what incentives do to the mechanisms behind them, exactly.
 
@@ -215,6 +219,8 @@ def attribute(
     folder : path-like, optional
         Finished runs are kept here and are not repeated, if the work is interrupted or continued
         with more replicates.
+    progressbar : bool, optional
+        Whether to show progress; by default in a terminal or an open notebook.
 
     Returns
     -------
@@ -249,6 +255,7 @@ def attribute(
         regime=regime,
         n_jobs=n_jobs,
         folder=folder,
+        progressbar=progressbar,
     )
     return found.table(estimands)
 
@@ -262,12 +269,13 @@ def decompose(
     regime: Regime | None = None,
     n_jobs: int = 1,
     folder: str | os.PathLike[str] | None = None,
+    progressbar: bool | None = None,
 ) -> Attribution:
     """Simulate all combinations of mechanisms, for every view of what each of them did.
 
     Parameters
     ----------
-    world, incentives, replicates, random_seed, regime, n_jobs, folder
+    world, incentives, replicates, random_seed, regime, n_jobs, folder, progressbar
         As in `attribute`.
 
     Returns
@@ -285,7 +293,14 @@ def decompose(
             "there is nothing to attribute: no mechanism is at work. Pass Incentives with an "
             "intensity other than 0, or Incentives.all()."
         )
-    found = simulated(coalitions, replicates, random_seed=random_seed, n_jobs=n_jobs, folder=folder)
+    found = simulated(
+        coalitions,
+        replicates,
+        random_seed=random_seed,
+        n_jobs=n_jobs,
+        folder=folder,
+        progressbar=progressbar,
+    )
     worth = {name: each.T for name, each in values(found).items()}
     return Attribution(coalitions.players, worth)
 

@@ -17,6 +17,7 @@ from scipy.special import digamma, gammaln
 
 from nps_research.counts import as_counts, declared_scale
 from nps_research.scale import GROUPS
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ BOUNDS = [(-7.0, 9.0)] * 3
 MOST_INSIDE = 1 - 1e-12
 
 
+@viewed
 class Bunching(NamedTuple):
     """Units around a target.
 

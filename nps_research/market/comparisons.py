@@ -73,7 +73,7 @@ def is_size(name: str) -> bool:
     return "." not in name and name not in MECHANISMS
 
 
-def side_by_side(
+def side_by_side(  # noqa: PLR0913  (one argument for each thing that runs differ in)
     worlds: Mapping[str, World],
     replicates: int = 20,
     *,
@@ -83,6 +83,7 @@ def side_by_side(
     record: bool = False,
     n_jobs: int = 1,
     folder: str | os.PathLike[str] | None = None,
+    progressbar: bool | None = None,
 ) -> pd.DataFrame:
     """Simulate worlds with the same shocks, at one point or at many.
 
@@ -100,7 +101,7 @@ def side_by_side(
         What to compute from each run, in place of the estimands.
     record : bool
         Whether a `measure` reads the loyalty, experience or sentiment of customers.
-    n_jobs, folder
+    n_jobs, folder, progressbar
         As in `sweep`; `folder` is not used with a `measure`.
 
     Returns
@@ -122,11 +123,19 @@ def side_by_side(
     """
     places = compared(list(worlds.values()), points)
     if measure is None:
-        of = simulated(places, replicates, random_seed=random_seed, n_jobs=n_jobs, folder=folder)
+        of = simulated(
+            places,
+            replicates,
+            random_seed=random_seed,
+            n_jobs=n_jobs,
+            folder=folder,
+            progressbar=progressbar,
+        )
         columns = values(of) | traces(of) | measures(of)
     else:
         task = partial(_measured, places, measure, record, random_seed)
-        columns = replicated(task, replicates * len(places), identity={}, n_jobs=n_jobs)
+        runs = replicates * len(places)
+        columns = replicated(task, runs, identity={}, n_jobs=n_jobs, progressbar=progressbar)
     shape = (replicates, len(places.points), len(worlds))
     flat = {name: each.reshape(shape).T.ravel() for name, each in columns.items()}
     return pd.DataFrame(flat, index=_index(list(worlds), shape[1], replicates))
@@ -183,13 +192,18 @@ def _measured(
 
 
 def pooled_scores(
-    worlds: Mapping[str, World], replicates: int = 20, *, random_seed: int, n_jobs: int = 1
+    worlds: Mapping[str, World],
+    replicates: int = 20,
+    *,
+    random_seed: int,
+    n_jobs: int = 1,
+    progressbar: bool | None = None,
 ) -> pd.DataFrame:
     """Add up the answers of all runs of some worlds.
 
     Parameters
     ----------
-    worlds, replicates, random_seed, n_jobs
+    worlds, replicates, random_seed, n_jobs, progressbar
         As in `side_by_side`.
 
     Returns
@@ -199,7 +213,9 @@ def pooled_scores(
         census), one column a score.
     """
     places = compared(list(worlds.values()))
-    of = simulated(places, replicates, random_seed=random_seed, n_jobs=n_jobs)
+    of = simulated(
+        places, replicates, random_seed=random_seed, n_jobs=n_jobs, progressbar=progressbar
+    )
     scores = of["scores"].sum(axis=0)
     index = pd.MultiIndex.from_product(
         [list(worlds), ["recorded", "honest", "census"]], names=["world", "survey"]

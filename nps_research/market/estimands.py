@@ -19,6 +19,7 @@ from nps_research.market.months import MILLION, MONEY
 from nps_research.market.sums import Sums, sums
 from nps_research.market.tallies import BOTH, CENSUS, HONEST, OWN, RECORDED
 from nps_research.scale import RatingScale
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,6 +96,7 @@ ESTIMANDS: dict[str, Estimand] = {
 }
 
 
+@viewed
 @dataclass(frozen=True)
 class Uplift:
     """What incentives did to a score, as exact fractions of points.
@@ -138,6 +140,17 @@ def uplift(run: Run, baseline: Run) -> Uplift:
     ValueError
         If the baseline is another market or has other shocks, its recorded and honest scores
         differ, or a survey has no answers.
+
+    Examples
+    --------
+    >>> from nps_research.market.mechanisms import Incentives
+    >>> from nps_research.market.simulate import Market
+    >>> market = Market(customers=400, agents=4, teams=2, months=12)
+    >>> honest = market.simulate(Incentives.none(), random_seed=1)
+    >>> begged = market.simulate(Incentives(begging=1), random_seed=1)
+    >>> found = uplift(begged, honest)
+    >>> found.gross == found.inflation + found.real, found.real
+    (True, Fraction(0, 1))
     """
     same = ("market", "random_seed", "replicate")
     differing = [name for name in same if getattr(run, name) != getattr(baseline, name)]
@@ -167,8 +180,11 @@ def exact_uplift(scores: Integers, before: Integers) -> Uplift:
     >>> honest = np.eye(11, dtype=int)[[6, 8, 10]].sum(axis=0)
     >>> pressed = np.eye(11, dtype=int)[[9, 10, 10]].sum(axis=0)
     >>> exact_uplift(np.stack([pressed, honest, honest]), np.stack([honest, honest, honest]))
-    Uplift(gross=Fraction(100, 1), inflation=Fraction(100, 1), real=Fraction(0, 1),
-           selection=Fraction(0, 1))
+    Uplift
+    gross: 100
+    inflation: 100
+    real: 0
+    selection: 0
     """
     if (before[RECORDED] != before[HONEST]).any():
         raise ValueError(

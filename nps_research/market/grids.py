@@ -135,7 +135,7 @@ class Grid(Worlds):
         )
 
 
-def sweep(
+def sweep(  # noqa: PLR0913  (one argument for each thing that runs differ in)
     market: Market,
     axes: Mapping[str, Sequence[Any]],
     replicates: int = 20,
@@ -145,6 +145,7 @@ def sweep(
     regime: Regime | None = None,
     n_jobs: int = 1,
     folder: str | os.PathLike[str] | None = None,
+    progressbar: bool | None = None,
 ) -> pd.DataFrame:
     """Simulate every combination of some values.
 
@@ -170,6 +171,8 @@ def sweep(
     folder : path-like, optional
         Finished runs are kept here and are not repeated, if a sweep is interrupted or continued
         with more replicates. Different sweeps may share the folder.
+    progressbar : bool, optional
+        Whether to show progress; by default in a terminal or an open notebook.
 
     Returns
     -------
@@ -191,7 +194,14 @@ def sweep(
     """
     grid = Grid(World(market, incentives, regime), _checked(axes))
     list(grid)  # refuses impossible values before anything runs
-    found = simulated(grid, replicates, random_seed=random_seed, n_jobs=n_jobs, folder=folder)
+    found = simulated(
+        grid,
+        replicates,
+        random_seed=random_seed,
+        n_jobs=n_jobs,
+        folder=folder,
+        progressbar=progressbar,
+    )
     points = grid.points()
     rows = points.loc[points.index.repeat(replicates)].reset_index(drop=True)
     rows["replicate"] = np.tile(np.arange(replicates), len(grid))
@@ -206,6 +216,7 @@ def simulated(
     random_seed: int,
     n_jobs: int = 1,
     folder: str | os.PathLike[str] | None = None,
+    progressbar: bool | None = None,
 ) -> Sums:
     """Simulate worlds, each several times, and add each run up.
 
@@ -213,7 +224,7 @@ def simulated(
     ----------
     worlds : Worlds
         Which.
-    replicates, random_seed, n_jobs, folder
+    replicates, random_seed, n_jobs, folder, progressbar
         As in `sweep`.
 
     Returns
@@ -228,6 +239,7 @@ def simulated(
         identity=task.identity,
         n_jobs=n_jobs,
         folder=None if folder is None else Path(folder) / task.key,
+        progressbar=progressbar,
     )
     return Sums(found["sums"].reshape(replicates, len(worlds), -1))
 

@@ -33,6 +33,7 @@ from nps_research.market.surveys import (
     not_asked,
     sentiment,
 )
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,6 +90,7 @@ class Setting(NamedTuple):
     third_party: bool
 
 
+@viewed
 class CustomerMonths(NamedTuple):
     """What happened to customers; arrays of shape (months, customers).
 

@@ -83,7 +83,8 @@ def panel(run: Run, *, referrals: bool = False) -> pd.DataFrame:
         score = getattr(run, survey)[month, customer]
         table[survey] = _with_missing(score, score == NO_ANSWER)
     if referrals:
-        table["referrals"] = _referrals(run)[month, customer]
+        drawn = _referrals(run, *(range(size) for size in run.events.shape))
+        table["referrals"] = drawn[month, customer]
     table.attrs = {"rating_scale": RatingScale(), "months": len(run.events)}
     return table
 
@@ -196,18 +197,19 @@ def referral_history(
             f"{before} months up to month {month}, {ahead} after it and a score of the last "
             f"{within} do not lie within a run of {months} months. Choose other numbers."
         )
-    drawn = _referrals(run) * ((run.events & Event.ACTIVE) > 0)
     recent = run.recorded[month - within + 1 : month + 1][::-1]
     answered = recent != NO_ANSWER
     there = answered.any(axis=0) & (run.left_in > month)
     if not there.any():
         raise ValueError(f"nobody who is there answered within {within} months: allow for more.")
-    latest = answered.argmax(axis=0)[there]
+    latest, customers = answered.argmax(axis=0)[there], np.flatnonzero(there)
+    past = _referrals(run, range(month - before + 1, month + 1), customers)
+    later = _referrals(run, range(month + 1, month + 1 + ahead), customers)
     table = pd.DataFrame(
         {
-            "score": recent[latest, np.flatnonzero(there)].astype(np.int64),
-            "past": drawn[month - before + 1 : month + 1, there].sum(axis=0),
-            "referred": (drawn[month + 1 : month + 1 + ahead, there].sum(axis=0) > 0).astype(int),
+            "score": recent[latest, customers].astype(np.int64),
+            "past": past.sum(axis=0),
+            "referred": later.any(axis=0).astype(int),
         }
     )
     counts = table.groupby(list(table)).size().rename("n").reset_index()
@@ -233,21 +235,22 @@ def _sampled(run: Run, month: int) -> tuple[Integers, Integers]:
     return customer, np.full(len(customer), month)
 
 
-def _referrals(run: Run) -> Integers:
-    """Draw referrals, shape (months, customers); what is drawn for those who left is not used."""
+def _referrals(run: Run, months: range, customers: range | Integers) -> Integers:
+    """Draw referrals, shape (months, customers); those who have left make none."""
     if not len(run.rows.loyalty):
         raise ValueError(
             "referrals follow from loyalty, which this run does not hold. Simulate it with "
             "record=True."
         )
     numbers = run.market.parameters.loyalty
+    here = np.ix_(months, customers)
     # Those who have left hold no loyalty: any number stands for theirs.
-    loyalty = np.nan_to_num(run.rows.loyalty.astype(float))
+    loyalty = np.nan_to_num(run.rows.loyalty[here].astype(float))
     expected = np.exp(numbers.referral_intercept + numbers.referral_slope * loyalty)
-    customers = np.arange(loyalty.shape[1])
     seed = run.random_seed, run.replicate, Purpose.REFERRAL
-    drawn = np.stack([uniforms(*seed, month, customers) for month in range(len(loyalty))])
-    return np.asarray(stats.poisson.ppf(drawn + HALF_STEP, expected), np.int64)
+    drawn = np.stack([uniforms(*seed, month, np.asarray(customers)) for month in months])
+    referrals = np.asarray(stats.poisson.ppf(drawn + HALF_STEP, expected), np.int64)
+    return np.where((run.events[here] & Event.ACTIVE) > 0, referrals, 0)
 
 
 def _with_missing(values: NDArray[Any], missing: NDArray[np.bool_]) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nps_research.market.shocks import Purpose, normals, uniforms
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,7 @@ CENTS = 100
 NEVER_SAMPLED = 1e-6
 
 
+@viewed
 class Population(NamedTuple):
     """Customers and agents at the start.
 

@@ -17,6 +17,7 @@ import numpy as np
 from nps_research.market.compilation import compiled
 from nps_research.market.defaults import as_record
 from nps_research.market.parameters import Agency
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from typing import Any
@@ -31,6 +32,7 @@ PROPENSITY, NORTH_STAR, PER_POINT, LEVEL, DELTA, ACTIONS = range(6)
 POINTS = 100.0
 
 
+@viewed
 class Pay(NamedTuple):
     """A regime in numbers, for compiled functions; scores are from -1 to 1.
 
@@ -71,6 +73,7 @@ class Belief(NamedTuple):
     usual_error: float
 
 
+@viewed
 class Effort(NamedTuple):
     """What agents do, shape of the agents.
 
@@ -124,7 +127,13 @@ class Regime:
 
 @dataclass(frozen=True)
 class NorthStar(Regime):
-    """Show the score and pay nobody for it."""
+    """Show the score and pay nobody for it.
+
+    Examples
+    --------
+    >>> NorthStar().pay().bonus
+    0.0
+    """
 
     kind: ClassVar[int] = NORTH_STAR
 
@@ -142,6 +151,11 @@ class PayPerPoint(Regime):
         the costs of effort.
     bonus : float
         EUR a quarter for a score of 100 at full strength; nothing below 0.
+
+    Examples
+    --------
+    >>> PayPerPoint(bonus=500)
+    PayPerPoint(strength=1.0, worth=0.5, bonus=500)
     """
 
     strength: float = 1.0
@@ -164,6 +178,11 @@ class LevelTarget(Regime):
         What the bonus is worth to the agent at full strength, in the units of the costs of effort.
     bonus : float
         EUR a quarter at full strength.
+
+    Examples
+    --------
+    >>> LevelTarget(50).pay().target
+    0.5
     """
 
     target: float = 40.0
@@ -185,6 +204,11 @@ class DeltaTarget(Regime):
         As in `LevelTarget`.
     foresight : float
         Weight that the agent gives to the next quarter, from 0 to 1.
+
+    Examples
+    --------
+    >>> DeltaTarget(3).pay().improvement
+    0.03
     """
 
     improvement: float = 2.0
@@ -207,6 +231,11 @@ class PayForActions(Regime):
         What that pay is worth to the agent a unit of effort on service, at full strength.
     bonus : float
         EUR a call back at full strength.
+
+    Examples
+    --------
+    >>> PayForActions(strength=0.5)
+    PayForActions(strength=0.5, worth=0.25, bonus=40.0)
     """
 
     strength: float = 1.0

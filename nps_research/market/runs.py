@@ -17,6 +17,7 @@ from nps_research.market.regimes import MONTHS_A_WINDOW
 from nps_research.market.surveys import HIGHEST_DETRACTOR, LOWEST_PROMOTER, TEN
 from nps_research.scale import RatingScale
 from nps_research.survey_files import unknown_name
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -39,7 +40,8 @@ ANSWERS = (*range(TEN + 1), None)
 NEVER = np.iinfo(np.int64).max
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@viewed
+@dataclass(frozen=True, eq=False)
 class Run:
     """One simulated course of events.
 
@@ -284,19 +286,14 @@ class Run:
         table["score"] = 100.0 * table["net"] / table["answers"]
         return table
 
-    def __repr__(self) -> str:
-        return f"Run({'; '.join(f'{name} {value}' for name, value in self._summary())})"
-
-    def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in self._summary()
-        )
-        return f"<table>{cells}</table>"
+    def _view(self) -> View:
+        return View("Run", dict(self._summary()))
 
     def _summary(self) -> Iterator[tuple[str, str]]:
         months, customers = self.events.shape
         yield "market", f"{customers:,} customers, {months} months"
         yield "incentives", f"{self.incentives}" + (f", {self.regime}" if self.regime else "")
+        yield "seed", f"{self.random_seed}, replicate {self.replicate}"
         yield "recorded NPS", f"{self.observed_nps:.1f}"
         yield "honest NPS", f"{self.honest_nps:.1f}"
         yield "customers who left", f"{int((self.left_in < NEVER).sum()):,}"

@@ -13,6 +13,7 @@ import pandas as pd
 
 from nps_research.market.mechanisms import Incentives
 from nps_research.market.simulate import Market
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from nps_research.market.regimes import Regime
@@ -22,6 +23,7 @@ TRUE_DELTA = "TrueDelta 2007, about 1,700 buyers, as quoted by Autoblog and TTAC
 HVBP = "Ryan et al., Health Services Research (PMC4319872), hospital value-based purchasing"
 
 
+@viewed
 @dataclass(frozen=True)
 class Scenario:
     """A market and its incentives, with what they were set to.
@@ -42,6 +44,15 @@ class Scenario:
     incentives: Incentives
     regime: Regime | None = None
     figures: dict[str, tuple[float, str]] = field(default_factory=dict)
+
+    def _view(self) -> View:
+        facts = {
+            "market": self.market,
+            "incentives": self.incentives,
+            "regime": self.regime,
+            "figures": f"{', '.join(self.figures)}; sources() says where from",
+        }
+        return View("Scenario", facts)
 
     def simulate(self, *, random_seed: int, replicate: int = 0, record: bool = False) -> Run:
         """Let the market run once, as `Market.simulate` does."""
@@ -72,6 +83,10 @@ def car_dealer(market: Market | None = None) -> Scenario:
     ----------
     market : Market, optional
         Sizes and all other numbers.
+
+    Returns
+    -------
+    Scenario
 
     Examples
     --------
@@ -115,6 +130,10 @@ def hospital(market: Market | None = None) -> Scenario:
     ----------
     market : Market, optional
         Sizes and all other numbers.
+
+    Returns
+    -------
+    Scenario
 
     Examples
     --------

@@ -63,6 +63,11 @@ def ranges(*names: str, **own: Range) -> dict[str, Range]:
         Intensities of mechanisms and sizes of the market, which have no range of their own:
         lowest and highest value.
 
+    Returns
+    -------
+    dict of str to tuple of float
+        Lowest and highest value by name.
+
     Raises
     ------
     ValueError

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from nps_research.intervals import tail_probabilities
+from nps_research.views import View, sized, viewed
 
 # A statement that clearly fails at no larger share of the points than this may be supported.
 EXCEPTION = 0.05
@@ -17,6 +18,7 @@ EXCEPTION = 0.05
 CLEAR = 1.96
 
 
+@viewed
 class Split(NamedTuple):
     """A border of one number that best tells where a statement holds.
 
@@ -39,6 +41,7 @@ class Split(NamedTuple):
     right: float
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class Statement:
     """Where in the ranges a statement holds.
@@ -98,10 +101,14 @@ class Statement:
         }
         return pd.Series(found, name="rank correlation").sort_values(key=np.abs, ascending=False)
 
-    def __repr__(self) -> str:
+    def _view(self) -> View:
+        return View(str(self))
+
+    def __str__(self) -> str:
         (holds, fails), split = self.clearly, self.split
+        numbers = sized(self.points.shape[1], "number")
         text = (
-            f"{self.verdict}: over the ranges of {self.points.shape[1]} numbers it holds at "
+            f"{self.verdict}: over the ranges of {numbers} it holds at "
             f"{self.share:.0%} of {len(self.points)} points (clearly at {holds:.0%}, clearly not "
             f"at {fails:.0%})"
         )
@@ -139,7 +146,11 @@ def examine(points: pd.DataFrame, *conditions: pd.DataFrame) -> Statement:
     >>> points = pd.DataFrame({"begging.shift": [0.1, 0.3, 0.5]})
     >>> rise = pd.DataFrame({"mean": [-1.0, 2.0, 4.0], "mcse": 0.1})
     >>> examine(points, above(rise, 1.0)).split
-    Split(number='begging.shift', side='above', border=0.2, right=1.0)
+    Split
+    number: begging.shift
+    side: above
+    border: 0.2
+    right: 1
     """
     for each in conditions:
         if len(each) != len(points):
@@ -161,6 +172,17 @@ def above(effect: pd.DataFrame, threshold: float | pd.Series = 0.0) -> pd.DataFr
         Columns `mean` and `mcse`, as of ``effects(table).loc["begging", "observed_nps"]``.
     threshold : float or pandas.Series
         In the unit of the effect, one for all points or one for each.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `mean` and `mcse`, by how much the condition holds at each point.
+
+    Examples
+    --------
+    >>> rise = pd.DataFrame({"mean": [3.0, 7.0], "mcse": 0.1})
+    >>> above(rise, 5.0)["mean"].tolist()
+    [-2.0, 2.0]
     """
     return effect.assign(mean=effect["mean"] - threshold)
 
@@ -172,6 +194,17 @@ def below(effect: pd.DataFrame, threshold: float | pd.Series = 0.0) -> pd.DataFr
     ----------
     effect, threshold
         As in `above`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As by `above`.
+
+    Examples
+    --------
+    >>> rise = pd.DataFrame({"mean": [3.0, 7.0], "mcse": 0.1})
+    >>> below(rise, 5.0)["mean"].tolist()
+    [2.0, -2.0]
     """
     return effect.assign(mean=threshold - effect["mean"])
 
@@ -185,6 +218,17 @@ def band(effect: pd.DataFrame, mass: float = 0.9) -> tuple[float, float]:
         Column `mean`, one row a point.
     mass : float
         Share of the points inside.
+
+    Returns
+    -------
+    tuple of float
+        Lowest and highest, in the unit of the effect.
+
+    Examples
+    --------
+    >>> lowest, highest = band(pd.DataFrame({"mean": range(11)}), mass=0.8)
+    >>> round(lowest, 9), round(highest, 9)
+    (1.0, 9.0)
     """
     low, high = effect["mean"].quantile(tail_probabilities(mass))
     return float(low), float(high)

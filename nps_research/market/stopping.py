@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from nps_research.views import viewed
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -44,6 +46,7 @@ class Window(NamedTuple):
     least: int = 5
 
 
+@viewed
 class Policy(NamedTuple):
     """The best policy.
 

@@ -12,6 +12,7 @@ from nps_research.ordinal.cell_draws import CellDraws
 from nps_research.ordinal.labels import column_names, plain
 from nps_research.ordinal.latent import SAMPLE_DIMS, with_new_levels
 from nps_research.survey_files import unknown_name
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 NAMED = ("nps", "mean_score", "top_box", "bottom_box", "score_probabilities", "no_answer_rate")
 
 
+@viewed
 class ScoreDraws(CellDraws):
     """Draws of the parameters of an ordinal model, and the functionals of its probabilities.
 
@@ -39,6 +41,13 @@ class ScoreDraws(CellDraws):
     family : Family
         How latent positions become probabilities.
     """
+
+    def _view(self) -> View:
+        sizes = self.parameters.sizes
+        return View(
+            f"{type(self).__name__}({self.family.name}, {self.family.link}) {self.design}",
+            {"draws": f"{sizes['chain']} x {sizes['draw']:,} (chains x draws)"},
+        )
 
     def score_probabilities(self, by: str | Sequence[str] | None = None) -> xr.DataArray:
         """Return the probability of every score.

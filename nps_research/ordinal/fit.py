@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import html
 import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nps_research.diagnostics import ConvergenceWarning, summarise, summarise_laplace
+from nps_research.diagnostics import (
+    ConvergenceWarning,
+    draws_view,
+    refusal,
+    summarise,
+    summarise_laplace,
+)
 from nps_research.ordinal.archive import save_fit
 from nps_research.ordinal.criticism import predictive_nps
 from nps_research.ordinal.draws import ScoreDraws
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from nps_research.ordinal.loo import LooResult
     from nps_research.ordinal.model import OrdinalModel
     from nps_research.ordinal.posterior import Posterior
+    from nps_research.views import View
 
 # Variables that a summary begins with; those of groups follow.
 FIRST = (
@@ -69,7 +75,7 @@ class OrdinalFit(ScoreDraws):
         self.settings = settings
         if not self.convergence.converged:
             warnings.warn(
-                f"{self.convergence!r}. Do not report these draws: {self.convergence.advice}",
+                refusal(self.convergence),
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -127,9 +133,13 @@ class OrdinalFit(ScoreDraws):
         """
         return loo(self, outcome)
 
-    def reloo(self, outcome: Outcome = "scores") -> LooResult:
-        """Do as `loo`, and refit the model wherever importance sampling cannot be trusted."""
-        return reloo(self, self._without, outcome)
+    def reloo(self, outcome: Outcome = "scores", *, progressbar: bool | None = None) -> LooResult:
+        """Do as `loo`, and refit the model wherever importance sampling cannot be trusted.
+
+        Each refit takes as long as the fit; `progressbar` says whether to show how many are done,
+        by default in a terminal or an open notebook.
+        """
+        return reloo(self, self._without, outcome, progressbar=progressbar)
 
     def calibration(self, **options: Any) -> pd.DataFrame:
         """Compare predicted with observed shares beyond every cut, by isotonic regression.
@@ -182,12 +192,13 @@ class OrdinalFit(ScoreDraws):
         method = summarise_laplace if self.settings["method"] == "laplace" else summarise
         return method(self.idata, names, labels)
 
-    def __repr__(self) -> str:
-        return f"OrdinalFit({self.family.link}) {self.design!r}\n{self.convergence!r}"
-
-    def _repr_html_(self) -> str:
-        lines = repr(self).splitlines()
-        return "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+    def _view(self) -> View:
+        return draws_view(
+            f"OrdinalFit({self.family.name}, {self.family.link}) {self.design}",
+            self.convergence,
+            random_seed=self.settings.get("random_seed"),
+            numbers=self.summary(),
+        )
 
 
 def _place(variable: str) -> int:

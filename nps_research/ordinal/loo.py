@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
@@ -20,6 +19,8 @@ from nps_research.ordinal.leaving_out import (
     relative_efficiency,
     without_one,
 )
+from nps_research.progress_bar import progress
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     type Array = NDArray[np.float64]
     type Refit = Callable[[Array, Array], ScoreDraws]
+# Rows that a view shows: those that are hardest to leave out.
+HARDEST = 4
 
 
 class LooWarning(UserWarning):
@@ -90,6 +93,18 @@ class LeftOut:
     def _total(self, column: str) -> float:
         return float(self.pointwise["n"].to_numpy() @ self.pointwise[column].to_numpy())
 
+    def _shown(self, what: str, size: str, advice: str) -> View:
+        """Return the view, with the rows that are hardest to leave out."""
+        title = (
+            f"LOO of {what}: elpd {self.elpd:,.1f} (se {self.se:,.1f}), p_loo {self.p_loo:.1f}; "
+            f"{size}"
+        )
+        worst = self.pointwise.sort_values("pareto_k", ascending=False).head(HARDEST).round(3)
+        reliability = self._reliability()
+        if self.n_unreliable:
+            return View(title, warnings=[f"{reliability}: {advice}"], table=worst)
+        return View(f"{title}; {reliability}", table=worst)
+
     def _reliability(self) -> str:
         if not self.n_unreliable:
             return f"every Pareto k is at most {self.threshold:.2f}"
@@ -99,6 +114,7 @@ class LeftOut:
         )
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class LooResult(LeftOut):
     """Expected log predictive density of a new respondent's answer, summed over respondents.
@@ -122,19 +138,9 @@ class LooResult(LeftOut):
     threshold: float
     design: Design
 
-    def __repr__(self) -> str:
-        return (
-            f"LOO of {self.outcome}: elpd {self.elpd:,.1f} (se {self.se:,.1f}), "
-            f"p_loo {self.p_loo:.1f}; {self.n:,} respondents, {len(self.pointwise)} different "
-            f"answers; {self._reliability()}"
-        )
-
-    def _repr_html_(self) -> str:
-        worst = self.pointwise.sort_values("pareto_k", ascending=False).head(10)
-        return (
-            f"<p>{html.escape(repr(self))}</p><p>The answers with the largest Pareto k:</p>"
-            f"{worst.round(3).to_html(index=False)}"
-        )
+    def _view(self) -> View:
+        size = f"{self.n:,} respondents, {len(self.pointwise)} different answers"
+        return self._shown(self.outcome, size, "call fit.reloo(), which fits without them.")
 
 
 def standard_error(pointwise: Array, n: Array) -> float:
@@ -239,6 +245,7 @@ def reloo(
     outcome: Outcome = "scores",
     *,
     threshold: float | None = None,
+    progressbar: bool | None = None,
 ) -> LooResult:
     """Do as `loo`, with an exact refit wherever the Pareto k is too large.
 
@@ -261,6 +268,8 @@ def reloo(
     threshold : float, optional
         Largest Pareto k to accept; ``-numpy.inf`` refits for every answer. By default that of
         `loo`.
+    progressbar : bool, optional
+        Whether to show progress; by default in a terminal or an open notebook.
 
     Returns
     -------
@@ -273,9 +282,10 @@ def reloo(
     rows = np.flatnonzero(table["pareto_k"] > limit)
     given = answers_given(draws.design)
     parts = [given.at(row) for row in rows.tolist()]
-    exact = [
+    refits = (
         log_mean_density(refit(*without_one(draws.design, part)), part, outcome) for part in parts
-    ]
+    )
+    exact = list(progress(refits, len(parts), "refits", progressbar=progressbar))
     table.loc[rows, "p_loo"] += table.loc[rows, "elpd"] - exact
     table.loc[rows, "elpd"] = exact
     table.loc[rows, "pareto_k"] = 0.0

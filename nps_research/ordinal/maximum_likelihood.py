@@ -21,6 +21,7 @@ from nps_research.ordinal.marginal_likelihood import (
 )
 from nps_research.ordinal.optimum import ascend, starting_point
 from nps_research.ordinal.structures import FLEXIBLE
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,7 @@ class EstimationWarning(UserWarning):
     """An estimate that does not exist, or that was not reached."""
 
 
+@viewed
 @dataclass(frozen=True)
 class MaximumLikelihood:
     """Maximum-likelihood estimates.
@@ -79,18 +81,12 @@ class MaximumLikelihood:
         """Akaike's information criterion."""
         return 2.0 * self.n_parameters - 2.0 * self.log_likelihood
 
-    def __repr__(self) -> str:
-        return (
+    def _view(self) -> View:
+        title = (
             f"MaximumLikelihood: {self.n:,} answers, log-likelihood {self.log_likelihood:.4f}, "
-            f"AIC {self.aic:.2f}\n{self.estimates.round(4)}"
-        )
-
-    def _repr_html_(self) -> str:
-        head = (
-            f"Maximum likelihood: {self.n:,} answers, log-likelihood {self.log_likelihood:.4f}, "
             f"AIC {self.aic:.2f}"
         )
-        return f"<p>{head}</p>{self.estimates.round(4).to_html()}"
+        return View(title, table=self.estimates.round(4))
 
 
 @dataclass(frozen=True, eq=False)

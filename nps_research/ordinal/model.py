@@ -25,8 +25,10 @@ from nps_research.ordinal.nuts import sample
 from nps_research.ordinal.posterior import Posterior
 from nps_research.ordinal.priors import Priors, priors_from
 from nps_research.ordinal.structures import STRUCTURES
+from nps_research.progress_bar import watched
 from nps_research.scale import RatingScale
 from nps_research.survey import Survey
+from nps_research.views import View, changed, viewed
 
 if TYPE_CHECKING:
     import os
@@ -46,6 +48,7 @@ WELL_KNOWN = 0.15
 NEAR_NORMAL = 0.7
 
 
+@viewed
 class OrdinalModel:
     """Ordinal regression of a score on predictors, estimated from counts.
 
@@ -103,6 +106,8 @@ class OrdinalModel:
     >>> model
     OrdinalModel(cumulative, logit) score ~ year: 5,396 answers in 2 cells of 11 scores
     (0 without a score)
+    scale: RatingScale(0-10: detractors 0-6, passives 7-8, promoters 9-10)
+    priors: the defaults
     >>> model.maximum_likelihood().estimates.loc["year[2018]"].round(3).to_dict()
     {'estimate': -0.219, 'se': 0.049}
     """
@@ -218,7 +223,7 @@ class OrdinalModel:
         chains: int = 4,
         random_seed: int | None = None,
         target_accept: float | None = None,
-        progressbar: bool = True,
+        progressbar: bool | None = None,
         method: str = "nuts",
     ) -> OrdinalFit:
         """Draw from the posterior.
@@ -233,8 +238,8 @@ class OrdinalModel:
             The same seed gives the same draws on the same processor and package versions.
         target_accept : float, optional
             Larger values take smaller steps. By default 0.9, and 0.95 for models with groups.
-        progressbar : bool
-            Whether to show progress.
+        progressbar : bool, optional
+            Whether to show progress; by default in a terminal or an open notebook.
         method : {"nuts", "laplace"}
             The No-U-Turn sampler, or for interactive use Laplace's approximation with
             Pareto-smoothed importance weights, as one chain of draws * chains.
@@ -331,8 +336,9 @@ class OrdinalModel:
             "input_sha256": hashlib.sha256(b"".join(parts)).hexdigest(),
         }
 
-    def __repr__(self) -> str:
-        return f"OrdinalModel({self.family.name}, {self.family.link}) {self.design!r}"
+    def _view(self) -> View:
+        title = f"OrdinalModel({self.family.name}, {self.family.link}) {self.design}"
+        return View(title, {"scale": self.design.rating_scale, "priors": changed(self.priors)})
 
 
 def load_fit(path: str | os.PathLike[str]) -> OrdinalFit:
@@ -354,6 +360,18 @@ def load_fit(path: str | os.PathLike[str]) -> OrdinalFit:
         If there is no file.
     nps_research.ordinal.archive.ArchiveError
         If the file is no saved fit, was written by a newer version, or has been edited.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> counts = pd.DataFrame({"score": [3, 8, 10], "n": [20, 30, 50]})
+    >>> fit = OrdinalModel("score ~ 1", counts).fit(method="laplace", random_seed=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fit.save(f"{folder}/fit.zip")
+    ...     again = load_fit(f"{folder}/fit.zip")
+    >>> bool((again.nps() == fit.nps()).all())
+    True
     """
     archive = load_archive(path)
     options = dict(archive.model_spec)
@@ -372,7 +390,7 @@ def _draw(
     chains: int,
     random_seed: int | None,
     target_accept: float,
-    progressbar: bool,
+    progressbar: bool | None,
     method: str,
 ) -> tuple[Any, xr.Dataset]:
     """Return free vectors, shape (chains, draws, dimensions), and the statistics of the method."""
@@ -387,7 +405,7 @@ def _draw(
         draws=draws,
         tune=tune,
         target_accept=target_accept,
-        progress_bar=progressbar,
+        progress_bar=watched(progressbar),
     )
 
 

@@ -2,7 +2,9 @@
 
 nutpie calls a C function with the address of its data. Here it is one function for every model,
 compiled once a machine; its data are a table of the addresses of `Arrays` and of the affine map
-from the sampler's coordinates to the free vector.
+from the sampler's coordinates to the free vector. The algorithm is that of Hoffman and Gelman 2014,
+"The No-U-Turn Sampler: Adaptively Setting Path Lengths in Hamiltonian Monte Carlo"; what is adapted
+in it is for nutpie's documentation to say.
 """
 
 from __future__ import annotations

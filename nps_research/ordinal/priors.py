@@ -28,7 +28,18 @@ NO_ANSWER_SD = 2.5
 
 @dataclass(frozen=True)
 class Normal:
-    """Independent normal priors of the cutpoints, restricted to their order if they have one."""
+    """Independent normal priors of the cutpoints, restricted to their order if they have one.
+
+    Parameters
+    ----------
+    mean, sd : float
+        Of every cutpoint, in units of the linear predictor.
+
+    Examples
+    --------
+    >>> Priors(cutpoints=Normal(0, 2)).cutpoints
+    Normal(mean=0, sd=2)
+    """
 
     mean: float = 0.0
     sd: float = 1.5
@@ -36,7 +47,20 @@ class Normal:
 
 @dataclass(frozen=True)
 class StudentT:
-    """Independent Student t priors of the cutpoints, restricted to their order if they have one."""
+    """Independent Student t priors of the cutpoints, restricted to their order if they have one.
+
+    Parameters
+    ----------
+    df : float
+        Degrees of freedom.
+    mean, sd : float
+        Location and scale of every cutpoint, in units of the linear predictor.
+
+    Examples
+    --------
+    >>> Priors(cutpoints=StudentT(df=3, sd=2)).cutpoints
+    StudentT(df=3, mean=0.0, sd=2)
+    """
 
     df: float = 3.0
     mean: float = 0.0

@@ -25,6 +25,7 @@ from nps_research.market.defaults import default_values
 from nps_research.ordinal.families import Family
 from nps_research.people.score_sums import score_sums
 from nps_research.people.units import averaging_cutpoints, normal_nodes
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,6 +91,7 @@ class PromiseRules:
             raise ValueError(f"noise must be above 0; found {self.noise}.")
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class TwoAgents:
     """An agent who promises and an honest one, followed for some months.
@@ -279,6 +281,16 @@ def two_agents(
 
 def first_reversal(lead: pd.Series) -> float:
     """Return the first month in which a lead is gone, infinite if it lasts.
+
+    Parameters
+    ----------
+    lead : pandas.Series
+        Points by month, in order.
+
+    Returns
+    -------
+    float
+        A month of the index.
 
     Examples
     --------

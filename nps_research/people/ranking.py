@@ -19,6 +19,7 @@ from nps_research.intervals import tail_probabilities
 from nps_research.ordinal.latent import SAMPLE_DIMS
 from nps_research.people.score_sums import score_sums
 from nps_research.people.units import metric_values
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ CELLS_OF_THE_TOP = 240
 NEGLIGIBLE = 1e-13
 
 
+@viewed
 class JointScores(NamedTuple):
     """Joint distribution of the true level and the score of a unit drawn at random.
 
@@ -123,11 +125,21 @@ def pair_probability(joint: JointScores) -> float:
     joint : JointScores
         Of one unit. Equal scores count one half.
 
+    Returns
+    -------
+    float
+        Probability.
+
     Notes
     -----
     For normal levels and errors it is 1/2 + arcsin(root of the reliability) / pi (Sheppard 1899,
     "On the Application of the Theory of Error to Cases of Normal Distribution and Normal
     Correlation"). Kendall's tau of scores and truth is twice this, less 1.
+
+    Examples
+    --------
+    >>> round(pair_probability(normal_scores(0.8)), 2)
+    0.85
     """
     return order_probability(joint, 2)
 
@@ -141,6 +153,11 @@ def order_probability(joint: JointScores, units: int) -> float:
         Of one unit.
     units : int
         How many are ranked.
+
+    Returns
+    -------
+    float
+        Probability.
 
     Raises
     ------
@@ -160,6 +177,16 @@ def order_probability(joint: JointScores, units: int) -> float:
 def chance_order_probability(units: int) -> float:
     """Return the probability that a ranking by lot is right: one in all orders.
 
+    Parameters
+    ----------
+    units : int
+        How many are ranked.
+
+    Returns
+    -------
+    float
+        Probability.
+
     Examples
     --------
     >>> chance_order_probability(4) == 1 / 24
@@ -168,6 +195,7 @@ def chance_order_probability(units: int) -> float:
     return 1 / math.factorial(units)
 
 
+@viewed
 class TopOfRanking(NamedTuple):
     """Who is at the top of a ranking.
 
@@ -200,6 +228,10 @@ def top_of_ranking(joint: JointScores, units: int, top: int) -> TopOfRanking:
     top : int
         How many of them are the top.
 
+    Returns
+    -------
+    TopOfRanking
+
     Raises
     ------
     ValueError
@@ -209,6 +241,11 @@ def top_of_ranking(joint: JointScores, units: int, top: int) -> TopOfRanking:
     -----
     A unit in a cell is in the top by both if fewer than `top` of the others are above it in level,
     and in score; the others fall into the four quadrants around it independently.
+
+    Examples
+    --------
+    >>> round(top_of_ranking(normal_scores(0.8), 40, 4).precision, 2)
+    0.66
     """
     if not 1 <= top < units:
         raise ValueError(f"top must be from 1 to {units - 1} of {units} units; found {top}.")
@@ -289,6 +326,17 @@ def pairs_decided(draws: xr.DataArray, unit: str, sure: float = 0.95) -> float:
         Name of the dimension.
     sure : float
         Least posterior probability of the order of a pair.
+
+    Returns
+    -------
+    float
+        Share, from 0 to 1.
+
+    Examples
+    --------
+    >>> draws = xr.DataArray([[[9.0, 1.0], [8.0, 2.0]]], dims=("chain", "draw", "agent"))
+    >>> pairs_decided(draws.assign_coords(agent=["a", "b"]), "agent")
+    1.0
     """
     samples = draws.stack(sample=SAMPLE_DIMS).transpose("sample", unit).to_numpy()
     every = range(samples.shape[1])

@@ -118,6 +118,19 @@ def adjusted_nps(fit: ScoreDraws, unit: str) -> xr.DataArray:
     ------
     ValueError
         If the unit is no predictor, or the only one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from nps_research.ordinal.model import OrdinalModel
+    >>> rows = [("a", "new", 9, 30), ("a", "old", 3, 10), ("b", "new", 9, 10), ("b", "old", 3, 30)]
+    >>> counts = pd.DataFrame(rows, columns=["agent", "product", "score", "n"])
+    >>> counts = pd.concat([counts, counts.assign(score=12 - counts["score"], n=5)])
+    >>> fit = OrdinalModel("score ~ product + agent", counts).fit(method="laplace", random_seed=1)
+    >>> both = fit.nps("agent"), adjusted_nps(fit, "agent")
+    >>> raw, same = (draws.mean(("chain", "draw")) for draws in both)
+    >>> bool(raw[0] - raw[1] > same[0] - same[1])
+    True
     """
     kinds, sizes = _everybody(fit, unit)
     units = fit.design.cells.table[[unit]].drop_duplicates()

@@ -12,6 +12,7 @@ from nps_research.answers import answers_by_group
 from nps_research.intervals import normal_quantile
 from nps_research.ordinal.latent import SAMPLE_DIMS
 from nps_research.survey_files import unknown_name
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,6 +189,7 @@ def posterior_flags(
     ).rename_axis(unit)
 
 
+@viewed
 class Accusations(NamedTuple):
     """What a rule that flags low scores does to units whose true levels are known.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nps_research.people.units import metric_values
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,6 +75,7 @@ class CaseMix:
         return generator.dirichlet(concentration * shares, agents)
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class SimulatedUnits:
     """Answers of simulated customers, and what is true of their agents.

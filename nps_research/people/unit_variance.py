@@ -12,6 +12,7 @@ from nps_research.diagnostics import INTERVAL_KIND, INTERVAL_MASS
 from nps_research.ordinal.latent import SAMPLE_DIMS
 from nps_research.people.units import Units, metric_values, normal_nodes
 from nps_research.survey_files import unknown_name
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ LEVELS: tuple[Level, ...] = ("agent", "agent within team", "team")
 RELIABLE = 0.8
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class Components:
     """Variance of one answer by where it comes from, numbers or arrays of draws.
@@ -206,6 +208,11 @@ def months_needed(answers: ArrayLike, contacts_per_month: float, response_rate: 
         Customers of the agent who are asked each month.
     response_rate : float
         Share of them who answer, above 0 and at most 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        Months, shape of `answers`.
 
     Raises
     ------

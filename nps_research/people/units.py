@@ -18,6 +18,7 @@ from nps_research.bisection import falling_root
 from nps_research.ordinal.families import Family
 from nps_research.scale import RatingScale
 from nps_research.survey_files import unknown_name
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -35,6 +36,7 @@ NODES = 32
 FARTHEST = 40.0
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class Units:
     """A population of agents in teams.

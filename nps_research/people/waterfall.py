@@ -229,6 +229,11 @@ def judged_right(gap: ArrayLike, se: ArrayLike) -> Array:
     se : array_like
         Standard error of the measured change in points.
 
+    Returns
+    -------
+    numpy.ndarray
+        Probabilities.
+
     Examples
     --------
     >>> judged_right([0.0, 5.0], 5.0).round(3)
@@ -259,6 +264,11 @@ def answers_to_judge(
         Of one answer in points; 100 is the worst case, 74 that of airport passengers of 2018.
     surveys : int
         2 if a change between two surveys is judged, 1 if a level is.
+
+    Returns
+    -------
+    numpy.ndarray
+        Whole numbers of answers, shape of `gap`.
 
     Raises
     ------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from nps_research.churn.hazard import HazardModel
 from nps_research.churn.lifetimes import lifetimes
@@ -15,7 +16,7 @@ from nps_research.dirichlet import JEFFREYS
 from nps_research.intervals import tail_probabilities
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from nps_research.silence.accounts import Accounts, Summary
 
@@ -27,7 +28,7 @@ def account_revenue_at_risk(
     now: Accounts,
     *,
     summary: Summary = "mean",
-    draws: int = 1000,
+    draws: int = 3000,
     level: float = 0.9,
     random_seed: int,
 ) -> pd.DataFrame:
@@ -79,6 +80,49 @@ def account_revenue_at_risk(
         "all, silence ignored": ignored.to_numpy().ravel(),
     }
     return _forecasts(losses, now, level)
+
+
+def probability_kept(forecast: pd.DataFrame, now: Accounts, changes: ArrayLike = 0.0) -> Array:
+    """Tell how likely the interval of a forecast holds the loss if leaving has changed since.
+
+    What earlier accounts did says nothing about a year in which accounts leave more often.
+
+    Parameters
+    ----------
+    forecast : pandas.DataFrame
+        From `account_revenue_at_risk`; the row ``all`` is judged.
+    now : Accounts
+        The accounts of the forecast, with `value` and `risk`, their probability of leaving, in the
+        table: simulated ones.
+    changes : array_like
+        By how much the log odds of leaving of every account are higher than `risk` says.
+
+    Returns
+    -------
+    numpy.ndarray
+        One probability a change. Accounts leave independently of each other; the sum of what is
+        lost with them is taken as normal.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+
+    Examples
+    --------
+    >>> from nps_research.silence.simulated_accounts import AccountWorld
+    >>> now = AccountWorld(accounts=500).simulate(1)
+    >>> forecast = pd.DataFrame({"lower": 8e5, "upper": 14e5}, index=["all"])
+    >>> probability_kept(forecast, now, [0.0, 0.3]).round(2)
+    array([0.81, 0.3 ])
+    """
+    refuse_unknown_columns(["value", "risk"], now.table.columns)
+    value, risk = (now.table[name].to_numpy(dtype=float) for name in ("value", "risk"))
+    moved = special.expit(special.logit(risk) + np.asarray(changes, dtype=float)[..., None])
+    spread = np.sqrt((moved * (1 - moved)) @ value**2)
+    ends = forecast.loc["all", ["lower", "upper"]].to_numpy(dtype=float)
+    below = special.ndtr((ends - (moved @ value)[..., None]) / spread[..., None])
+    return np.asarray(below[..., 1] - below[..., 0])
 
 
 def _scored(accounts: Accounts, summary: Summary, random_seed: int) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from nps_research.churn.outcomes import coded_outcomes
 from nps_research.counts import as_counts, declared_scale, refuse_unknown_columns
 from nps_research.scale import RatingScale
 from nps_research.survey_files import numbers, refuse_rows, shown, unknown_name
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -30,6 +31,7 @@ type Summary = Literal["mean", "lowest", "decision maker", "one response", "mode
 NODES = 60
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class Accounts:
     """Contacts and their accounts, checked.
@@ -148,8 +150,8 @@ class Accounts:
         scores = answers.groupby("account")["score"]
         return scores.min() if summary == "lowest" else scores.mean()
 
-    def __repr__(self) -> str:
-        return (
+    def _view(self) -> View:
+        return View(
             f"Accounts: {len(self.table):,} accounts with {len(self.contacts):,} contacts, of whom "
             f"{len(self.answers):,} answered; {int(self.silent.sum()):,} accounts are silent"
         )
@@ -269,6 +271,11 @@ def class_agreement(
     -------
     pandas.Series
         Probabilities: `same` class, `neighbouring`, `opposite` (promoter and detractor).
+
+    Raises
+    ------
+    ValueError
+        If the correlation is not 0 or more and below 1.
 
     Notes
     -----

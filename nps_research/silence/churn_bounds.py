@@ -18,7 +18,9 @@ import pandas as pd
 from nps_research.bisection import falling_root
 from nps_research.churn.outcomes import coded_outcomes
 from nps_research.counts import as_counts, cross_tabulate, declared_scale
+from nps_research.diagnostics import INTERVAL_KIND, independent_draws
 from nps_research.silence.nonresponse import STEEPEST, tilted
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -77,6 +79,7 @@ def score_mix_bounds(
     return np.where(none, np.nan, lowest), np.where(none, np.nan, highest)
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class ChurnEvidence:
     """What a table of scores, silence and churn says, as draws from its posterior.
@@ -102,6 +105,19 @@ class ChurnEvidence:
     hazards: Array
     silent_churn: Array
     response_rate: Array
+
+    def _view(self) -> View:
+        mass = 0.9
+        draws = {
+            "NPS of those who answered": self.nps,
+            "share who answered": self.response_rate,
+            "share of the silent who left": self.silent_churn,
+        }
+        return View(
+            f"ChurnEvidence: {len(self.silent_churn):,} posterior draws",
+            {"intervals": f"{100 * mass:g} % {INTERVAL_KIND}s"},
+            table=independent_draws(draws, mass),
+        )
 
     @cached_property
     def nps(self) -> Array:

@@ -49,6 +49,11 @@ def comment_rates(
     -------
     numpy.ndarray, shape (scores,)
 
+    Raises
+    ------
+    ValueError
+        If `overall` is not between 0 and 1.
+
     Examples
     --------
     >>> comment_rates(np.full(11, 1 / 11), 0.65, slope=-0.2)[[0, 5, 10]].round(2)

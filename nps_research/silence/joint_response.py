@@ -20,10 +20,11 @@ import pandas as pd
 from scipy import optimize, special
 
 from nps_research.counts import declared_scale
-from nps_research.diagnostics import INTERVAL_KIND, LaplaceReport
+from nps_research.diagnostics import INTERVAL_KIND, LaplaceReport, draws_view
 from nps_research.importance import resampled, standard_t
 from nps_research.intervals import tail_probabilities
 from nps_research.silence.churn_bounds import joint_counts
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +50,7 @@ PRIOR_MEAN = np.array([0.0, 0.0, -2.0, 0.0])
 PRIOR_SD = np.array([2.0, 1.0, 2.0, 1.0])
 
 
+@viewed
 class JointResponse:
     """Joint model of a table of scores, silence and churn.
 
@@ -98,6 +100,16 @@ class JointResponse:
         if self.silent.sum() == 0:
             raise ValueError("nobody is silent: no row has a missing score. Use the scores alone.")
 
+    def __str__(self) -> str:
+        people = self.answered.sum() + self.silent.sum()
+        return (
+            f"JointResponse: {people:,.0f} people, {self.answered.sum():,.0f} answered; "
+            f"reliability {self.reliability:g}"
+        )
+
+    def _view(self) -> View:
+        return View(str(self), {"scale": self.scale})
+
     @property
     def concentration(self) -> Array:
         """Prior answers of every score: one for each class, spread evenly over its scores."""
@@ -142,7 +154,7 @@ class JointResponse:
         proposed = mode + standard @ root.T
         kept = resampled(self.log_density(proposed) - log_proposal, generator)
         report = LaplaceReport(kept.pareto_k, kept.ess, draws)
-        return JointResponseFit(self, proposed[kept.chosen], report)
+        return JointResponseFit(self, proposed[kept.chosen], report, random_seed)
 
     def functionals(self, free: Array) -> dict[str, Array]:
         """Return what the parameters say of everybody, of those who answer and of the silent."""
@@ -203,7 +215,8 @@ class JointResponse:
         return np.asarray((found + found.T) / 2)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@viewed
+@dataclass(frozen=True, eq=False)
 class JointResponseFit:
     """Posterior draws of a `JointResponse`.
 
@@ -215,11 +228,14 @@ class JointResponseFit:
         Draws of its parameters.
     convergence : LaplaceReport
         Whether the draws can be trusted.
+    random_seed : int or None
+        Of the draws.
     """
 
     model: JointResponse
     free: Array
     convergence: LaplaceReport
+    random_seed: int | None = None
 
     @cached_property
     def draws(self) -> dict[str, Array]:
@@ -242,8 +258,16 @@ class JointResponseFit:
         table.attrs["interval"] = f"{100 * level:g} % {INTERVAL_KIND}"
         return table
 
-    def __repr__(self) -> str:
-        return f"JointResponseFit(reliability {self.model.reliability:g}), {self.convergence!r}"
+    def _view(self) -> View:
+        level = 0.9
+        return draws_view(
+            f"JointResponseFit of {self.model}",
+            self.convergence,
+            random_seed=self.random_seed,
+            numbers=self.summary(level),
+            mass=level,
+            advice="raise draws=.",
+        )
 
 
 def simulated_counts(

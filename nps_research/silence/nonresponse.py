@@ -140,6 +140,11 @@ def tipping_point(
         multiplied with every point of the score (see `nps_if_silence_depends`), missing if no such
         number gives it; `nps` and `response_rate`.
 
+    Raises
+    ------
+    ValueError
+        If the NPS is not between -100 and 100.
+
     Examples
     --------
     >>> counts = pd.DataFrame({"score": [3, 8, 10, None], "n": [30, 80, 190, 700]})
@@ -185,6 +190,11 @@ def nps_if_silence_depends(
     -------
     pandas.DataFrame
         Indexed by `odds_ratio`: `nps` of everybody and `silent`, that of the silent, in points.
+
+    Raises
+    ------
+    ValueError
+        If an odds ratio is not positive.
 
     Notes
     -----

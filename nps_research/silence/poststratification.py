@@ -266,6 +266,11 @@ def poststratified_nps(
     pandas.DataFrame
         One row: `nps`, `se`, `lower`, `upper` in points, `n` answers, `cells`.
 
+    Raises
+    ------
+    ValueError
+        If no cell has two answers; or as in `poststratified`.
+
     Notes
     -----
     The variance is the sum of (share of the cell)^2 * variance / answers of the cell, given how

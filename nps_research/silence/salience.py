@@ -49,6 +49,11 @@ def largest_share(shares: ArrayLike, unmentioned: ArrayLike) -> float:
         Every share from 0 to this one gives the same scores, with other scores of the rest: the
         smallest ratio of the two.
 
+    Raises
+    ------
+    ValueError
+        If shares are negative or do not sum up to 1.
+
     Examples
     --------
     >>> largest_share([0.3, 0.2, 0.5], [0.5, 0.3, 0.2])

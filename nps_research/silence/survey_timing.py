@@ -51,6 +51,11 @@ def monthly_shares(
     -------
     numpy.ndarray, shape (months, scores)
 
+    Raises
+    ------
+    ValueError
+        If there are fewer than two months.
+
     Examples
     --------
     >>> shares = np.full(11, 1 / 11)
@@ -69,6 +74,25 @@ def monthly_shares(
 def batch(answers: int, month: int, months: int = MONTHS_OF_A_YEAR) -> NDArray[np.int64]:
     """Return the answers of every month if all are collected in one, counted from 0.
 
+    Parameters
+    ----------
+    answers : int
+        In all.
+    month : int
+        In which they are collected, counted from 0.
+    months : int
+        Of the period.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (months,)
+        Answers of every month.
+
+    Raises
+    ------
+    ValueError
+        If there is no such month.
+
     Examples
     --------
     >>> batch(1200, 2, 4)
@@ -81,6 +105,18 @@ def batch(answers: int, month: int, months: int = MONTHS_OF_A_YEAR) -> NDArray[n
 
 def drip(answers: int, months: int = MONTHS_OF_A_YEAR) -> NDArray[np.int64]:
     """Return the answers of every month if they are spread evenly, remainders first.
+
+    Parameters
+    ----------
+    answers : int
+        In all.
+    months : int
+        Of the period.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (months,)
+        Answers of every month.
 
     Examples
     --------
@@ -209,6 +245,11 @@ def follow_up(arrivals: ArrayLike, capacity: float) -> pd.Series:
     pandas.Series
         `peak` arrivals in a week, `backlog`, the most customers that wait at the end of a week,
         `weeks` until the last is called, and `wait`, the mean number of weeks until the call.
+
+    Raises
+    ------
+    ValueError
+        If the capacity is not positive, or nothing arrives.
 
     Notes
     -----

@@ -16,6 +16,7 @@ import pandas as pd
 
 from nps_research.answers import answers_by_group
 from nps_research.tracking.wave_times import wave_times
+from nps_research.views import viewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 RUN_LENGTH = 8
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class WaveRecords:
     """The answers of waves, of one survey or of many replicates of it.

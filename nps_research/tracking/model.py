@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import html
 import math
 import warnings
 from typing import TYPE_CHECKING
@@ -17,16 +16,20 @@ from nps_research.diagnostics import (
     ConvergenceWarning,
     LaplaceReport,
     SummaryTable,
+    draws_view,
+    refusal,
     summarise_laplace,
 )
 from nps_research.intervals import interval, interval_kind, tail_probabilities
 from nps_research.ordinal.links import LATENT_SD
 from nps_research.ordinal.priors import Priors
+from nps_research.progress_bar import progress
 from nps_research.survey_files import unknown_name
 from nps_research.tracking.nested_laplace import mixture_of, sampled
 from nps_research.tracking.state_space import Waves, cutpoints_of, waves_of
 from nps_research.tracking.wave_draws import WaveDraws, parameters_of
 from nps_research.tracking.wave_times import wave_times
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -42,8 +45,10 @@ if TYPE_CHECKING:
 
 # The logistic distribution's, which turns latent standard deviations into log odds.
 LOGISTIC_SD = LATENT_SD["logit"]
+ADVICE = "raise draws=."
 
 
+@viewed
 class WaveModel:
     """A survey in waves, whose latent level moves by a random step from wave to wave.
 
@@ -85,6 +90,7 @@ class WaveModel:
     >>> counts = pd.DataFrame({"quarter": [1, 1, 2, 2], "score": [3, 9, 3, 9], "n": [9, 9, 5, 15]})
     >>> WaveModel(counts, "quarter")
     WaveModel: 38 answers in 2 waves, 1 to 2 (0 without a score)
+    scale: RatingScale(0-10: detractors 0-6, passives 7-8, promoters 9-10)
     """
 
     def __init__(
@@ -215,11 +221,14 @@ class WaveModel:
         made = parameters_of(cutpoints, levels, step_sds, self.labels, self.rating_scale)
         return WaveDraws(made, self.rating_scale)
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return (
             f"WaveModel: {self.answers.sum():,.0f} answers in {_ends(self.labels)} "
             f"({self.unanswered:,} without a score)"
         )
+
+    def _view(self) -> View:
+        return View(str(self), {"scale": self.rating_scale})
 
 
 class WaveFit(WaveDraws):
@@ -245,7 +254,7 @@ class WaveFit(WaveDraws):
         self.convergence = LaplaceReport(drawn.pareto_k, drawn.ess, draws)
         if not self.convergence.converged:
             warnings.warn(
-                f"{self.convergence!r}. Do not report these draws: raise draws=.",
+                refusal(self.convergence, ADVICE),
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -270,14 +279,21 @@ class WaveFit(WaveDraws):
         """Return the fit of the answers up to a wave: what could be known then."""
         return self.model.until(wave).fit(self.draws, random_seed=self.random_seed)
 
-    def filtered(self) -> xr.DataArray:
+    def filtered(self, *, progressbar: bool | None = None) -> xr.DataArray:
         """Return the NPS of every wave as it was known at that wave: dims chain, draw, wave.
 
         `nps` looks back from the last wave and uses all answers for every wave; this is one fit a
         wave, each with the answers up to it. Waves before the first answer are left out.
+
+        Parameters
+        ----------
+        progressbar : bool, optional
+            Whether to show progress; by default in a terminal or an open notebook.
         """
         answered = np.cumsum(self.model.answers.sum(axis=1)) > 0
-        known = [self.known_at(wave).nps().isel(wave=-1) for wave in self.model.labels[answered]]
+        waves = self.model.labels[answered]
+        fits = (self.known_at(wave).nps().isel(wave=-1) for wave in waves)
+        known = list(progress(fits, len(waves), "waves", progressbar=progressbar))
         joined: xr.DataArray = xr.concat(known, "wave").transpose("chain", "draw", "wave")
         return joined
 
@@ -389,11 +405,14 @@ class WaveFit(WaveDraws):
         drawn = np.random.default_rng(seed).multinomial(n, shares)
         return np.asarray(drawn @ (100.0 * self.rating_scale.nps_values) / n)
 
-    def __repr__(self) -> str:
-        return f"WaveFit of {self.model!r}\n{self.convergence!r}"
-
-    def _repr_html_(self) -> str:
-        return "".join(f"<p>{html.escape(line)}</p>" for line in repr(self).splitlines())
+    def _view(self) -> View:
+        return draws_view(
+            f"WaveFit of {self.model}",
+            self.convergence,
+            random_seed=self.random_seed,
+            numbers=self.summary(),
+            advice=ADVICE,
+        )
 
 
 def _plain(labels: pd.Index) -> pd.Index:

@@ -14,6 +14,7 @@ from nps_research.ordinal.priors import Priors
 from nps_research.tracking.model import LOGISTIC_SD
 from nps_research.tracking.nested_laplace import mixture_of
 from nps_research.tracking.state_space import contrast_moments, waves_of
+from nps_research.views import View, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +72,7 @@ class ModelChange:
         return float((beyond @ mixture.weights).max())
 
 
+@viewed
 @dataclass(frozen=True, eq=False)
 class Watch:
     """What rules said of the replicates of a world.
@@ -88,6 +90,11 @@ class Watch:
     world: World
     statistics: dict[str, Array]
     limits: dict[str, float]
+
+    def _view(self) -> View:
+        replicates = len(next(iter(self.statistics.values())))
+        title = f"Watch: {len(self.limits)} rules over {replicates:,} replicates of {self.world}"
+        return View(title, table=self.false_alarms().round(3))
 
     def first_alarms(self, name: str, limit: float | None = None) -> NDArray[np.int64]:
         """Return the first wave after the baseline with an alarm, one past the last if none.
@@ -199,6 +206,11 @@ def with_equal_false_alarms[R: Rule](
         Share of replicates with a false alarm.
     within : int
         Waves after the baseline in which it is raised.
+
+    Returns
+    -------
+    dict of str to Rule
+        By name.
     """
     least = {name: _limit(stable, name, share, within) for name in rules}
     changed: dict[str, Any] = {

@@ -10,6 +10,7 @@ import xarray as xr
 from scipy import special
 
 from nps_research.survey_files import unknown_name
+from nps_research.views import View, sized, viewed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     type Array = NDArray[np.float64]
 
 
+@viewed
 class WaveDraws:
     """Draws of cutpoints and of the level of every wave.
 
@@ -36,6 +38,13 @@ class WaveDraws:
     def __init__(self, parameters: xr.Dataset, rating_scale: RatingScale) -> None:
         self.parameters = parameters
         self.rating_scale = rating_scale
+
+    def _view(self) -> View:
+        sizes = self.parameters.sizes
+        return View(
+            f"{type(self).__name__}: {sized(sizes['wave'], 'wave')}",
+            {"draws": f"{sizes['chain']} x {sizes['draw']:,} (chains x draws)"},
+        )
 
     @property
     def waves(self) -> list[Hashable]:
