@@ -22,12 +22,12 @@ LONGEST_NAME = 60
 
 
 def save_figures(notebook: NotebookNode, folder: Path) -> list[Path]:
-    """Save the figures of an executed notebook, and leave only their PNG in it.
+    """Save the figures of an executed notebook, and leave one format of each in it.
 
     Parameters
     ----------
     notebook : NotebookNode
-        Executed by a kernel that was started with `BOTH_FORMATS`; its SVG outputs are removed.
+        Executed by a kernel that was started with `BOTH_FORMATS`; SVG beside PNG is removed.
     folder : Path
         Receives ``cell-07-the-title.png`` and ``.svg``; made if there are figures. The number is
         the execution count, which readers see beside the cell.
@@ -35,19 +35,32 @@ def save_figures(notebook: NotebookNode, folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        The PNG files, in the order of the cells.
+        One file a figure, in the order of the cells: PNG, or SVG where there is nothing else.
     """
     saved = []
     for cell in notebook.cells:
-        drawings = [each.data for each in cell.get("outputs", []) if PNG in each.get("data", {})]
+        drawings = [each.data for each in cell.get("outputs", []) if _is_figure(each)]
         names = figure_names(cell, len(drawings))
         for drawing, name in zip(drawings, names, strict=True):
             folder.mkdir(parents=True, exist_ok=True)
-            saved.append(folder / f"{name}.png")
-            saved[-1].write_bytes(b64decode(drawing[PNG]))
-            if SVG in drawing:
-                saved[-1].with_suffix(".svg").write_text(drawing.pop(SVG), encoding="utf-8")
+            saved.append(_save(drawing, folder / name))
     return saved
+
+
+def _is_figure(output: NotebookNode) -> bool:
+    return not {PNG, SVG}.isdisjoint(output.get("data", {}))
+
+
+def _save(drawing: dict[str, str], stem: Path) -> Path:
+    """Write what there is of a figure; what was drawn twice stays in the notebook as PNG."""
+    raster, vector = (stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg"))
+    if SVG in drawing:
+        vector.write_text(drawing[SVG], encoding="utf-8")
+    if PNG not in drawing:
+        return vector
+    raster.write_bytes(b64decode(drawing[PNG]))
+    drawing.pop(SVG, None)
+    return raster
 
 
 def figure_names(cell: NotebookNode, number: int) -> list[str]:

@@ -94,6 +94,7 @@ def test_impossible_simulations_are_refused(arguments, message, capsys, tmp_path
         (["02", "--score", "Likely?", "--missing", "11", "--by", "shop"], "did you mean 'Shop'"),
         (["02", "--score", "Likely?", "--missing", "11", "--scale", "1"], "--scale takes 2"),
         (["06", "--score", "Likely?", "--missing", "11"], "Name it with --churn"),
+        (["06", "--score", "Likely?", "--missing", "11", "--missing", "9"], "Name it with --churn"),
     ],
 )
 def test_impossible_surveys_are_refused(arguments, message, export, capsys, tmp_path):

@@ -40,6 +40,13 @@ def test_a_notebook_keeps_its_png_only(tmp_path):
     assert [set(each.data) for each in notebook.cells[1].outputs] == [{PNG}, {PNG}]
 
 
+def test_a_figure_without_png_is_saved_and_stays(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[cell("draw(title='A')")])
+    del notebook.cells[0].outputs[0].data[PNG]
+    assert [path.name for path in save_figures(notebook, tmp_path)] == ["cell-07-a.svg"]
+    assert set(notebook.cells[0].outputs[0].data) == {SVG}
+
+
 def test_no_figures_make_no_folder(tmp_path):
     notebook = nbformat.v4.new_notebook(cells=[cell("x = 1", figures=0)])
     assert save_figures(notebook, tmp_path / "new") == []

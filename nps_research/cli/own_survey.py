@@ -47,12 +47,12 @@ def add_to(commands: Commands) -> None:
     add("notebook", help="name or number of the notebook, such as 02")
     add("--data", required=True, metavar="FILE", help=".csv, .tsv, .parquet, .xlsx or .sav")
     add("--score", required=True, metavar="COLUMN", help="column with the answers")
-    add("--by", nargs="+", default=[], metavar="COLUMN", help="columns whose groups to compare")
+    more: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    add("--by", **more, metavar="COLUMN", help="columns whose groups to compare")
     add("--weight", metavar="COLUMN", help="column with survey weights")
     add(
         "--missing",
-        nargs="+",
-        default=[],
+        **more,
         metavar="CODE[=REASON]",
         help=f"codes of the score column that mark no answer (default reason: {NO_ANSWER})",
     )
@@ -66,7 +66,7 @@ def add_to(commands: Commands) -> None:
         "1-5 also the highest detractor and the lowest promoter",
     )
     add("--churn", metavar="COLUMN", help="column that says who left (needed by 06)")
-    add("--left", nargs="+", default=[], metavar="VALUE", help="its values that mean: left")
+    add("--left", **more, metavar="VALUE", help="its values that mean: left")
     add("--encoding", default="utf-8", help="of a text file (default utf-8)")
     add("--decimal", default=".", metavar="MARK", help="decimal mark (default .)")
     add("--sheet", metavar="NAME", help="sheet of a workbook (default the first)")
