@@ -1,6 +1,7 @@
 """What tests of several modules share."""
 
 import pytest
+from chromium import CHROMIUM, FLAGS
 
 
 @pytest.fixture
@@ -16,3 +17,14 @@ def fresh_figures():
         use_style()
         yield
     plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Run Chromium for the tests of one file: only one Playwright can be at work in a process."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  (may be missing)
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()

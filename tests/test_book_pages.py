@@ -2,7 +2,6 @@
 
 import functools
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ import pytest
 from book.api import read_contents
 from book.lists import pages as listed
 from book.notebooks import notebooks
+from chromium import lacking
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "build" / "book"
@@ -30,13 +30,9 @@ PAGES = [
 PHONE, DESK = {"width": 400, "height": 850}, {"width": 1400, "height": 900}
 SEARCH = "search.html?q=ratchet"
 PATIENCE = 120_000  # milliseconds, for machines that have more to do
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-NEEDED = [name for name in ("sphinx", "playwright", "axe_playwright_python") if not find_spec(name)]
-built = pytest.mark.skipif("sphinx" in NEEDED, reason="Sphinx is not installed: make setup")
-driven = pytest.mark.skipif(
-    bool(NEEDED) or not CHROMIUM,
-    reason=f"not installed: {', '.join(NEEDED) or 'Chromium (apt-get install chromium)'}",
-)
+LACKING = lacking("sphinx", "playwright", "axe_playwright_python")
+built = pytest.mark.skipif(not find_spec("sphinx"), reason="Sphinx is not installed: make setup")
+driven = pytest.mark.skipif(bool(LACKING), reason=LACKING)
 
 # What is alike on all pages takes axe most of its time: one page of each kind is checked with it.
 THOROUGH = {"index.html", "api/metrics.html", "notebooks/03_ordinal_regression.html"}
@@ -94,18 +90,6 @@ def served(book):
 class QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
-
-
-@pytest.fixture(scope="session")
-def browser():
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  (may be missing)
-
-    flags = ["--disable-dev-shm-usage"]  # shared memory is small in containers
-    flags += [] if os.geteuid() else ["--no-sandbox"]  # Chromium refuses to sandbox root
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ import subprocess
 import sys
 import threading
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
 import pytest
+from chromium import lacking
 
 from nps_research.explorer import presets
 from nps_research.explorer.app import command, environment
@@ -27,13 +27,8 @@ START = PRESETS[presets.START]
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PHONE, DESK = {"width": 400, "height": 850}, {"width": 1300, "height": 900}
 PATIENCE = 120_000  # milliseconds, for machines that have more to do
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PACKAGES = ("axe_playwright_python", "jupyterlab", "playwright", "voila")
-MISSING = [name for name in PACKAGES if not find_spec(name)]
-pytestmark = pytest.mark.skipif(
-    bool(MISSING) or not CHROMIUM,
-    reason=f"not installed: {', '.join(MISSING) or 'Chromium (apt-get install chromium)'}",
-)
+LACKING = lacking("axe_playwright_python", "jupyterlab", "playwright", "voila")
+pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
 
 # axe-core, Deque Systems: every rule, those of good practice too. The tables are those of pandas
 # as Jupyter shows them: cells without headings, and too wide for a phone.
@@ -103,18 +98,6 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  (may be missing)
-
-    flags = ["--disable-dev-shm-usage"]  # shared memory is small in containers
-    flags += [] if os.geteuid() else ["--no-sandbox"]  # Chromium refuses to sandbox root
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
 
 
 def watched(browser, home, size):
