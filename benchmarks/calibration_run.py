@@ -7,7 +7,6 @@ data/calibration.json.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,8 +125,7 @@ def main() -> None:
 
 
 def _seed(name: str) -> int:
-    """Return a seed of its own for everything that has a name."""
-    return int.from_bytes(hashlib.sha256(f"{SEED} {name}".encode()).digest()[:4])
+    return results.seed_of(SEED, name)
 
 
 def _slug(name: str) -> str:

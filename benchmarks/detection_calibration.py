@@ -9,7 +9,6 @@ quarter of gamers, with none, and with pay that nobody reacts to. Finished repli
 from __future__ import annotations
 
 import argparse
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -358,8 +357,7 @@ def _versions() -> dict[str, Any]:
 
 
 def _seed(name: str) -> int:
-    """Return a seed of its own for everything that has a name."""
-    return int.from_bytes(hashlib.sha256(f"{SEED} {name}".encode()).digest()[:4])
+    return results.seed_of(SEED, name)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import hashlib
 import json
 import os
 import platform
@@ -96,6 +97,11 @@ def calibration_parser(name: str, description: str | None) -> argparse.ArgumentP
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / name)
     parser.add_argument("--out", type=Path, default=ROOT / "data" / f"{name}.json")
     return parser
+
+
+def seed_of(root: int, name: str) -> int:
+    """Return a seed of its own for everything that has a name."""
+    return int.from_bytes(hashlib.sha256(f"{root} {name}".encode()).digest()[:4])
 
 
 def one_line_a_row(content: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ go to data/silence_calibration.json.
 from __future__ import annotations
 
 import argparse
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -254,8 +253,7 @@ def _versions() -> dict[str, Any]:
 
 
 def _seed(name: str) -> int:
-    """Return a seed of its own for everything that has a name."""
-    return int.from_bytes(hashlib.sha256(f"{SEED} {name}".encode()).digest()[:4])
+    return results.seed_of(SEED, name)
 
 
 if __name__ == "__main__":

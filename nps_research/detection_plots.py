@@ -15,6 +15,7 @@ from nps_research.plots import (
     MARKERS,
     SECOND,
     SERIES,
+    entitle,
     finish,
     finish_panels,
     panel_axes,
@@ -106,7 +107,7 @@ def plot_evidence(table: pd.DataFrame, *, title: str = "") -> Axes:
     axis.set_ylabel("Agent")
     bar = axis.figure.colorbar(mesh, ax=axis, extend="both")
     bar.set_label("z (positive = as gaming would)")
-    _entitle(axis, title)
+    entitle(axis, title)
     return axis
 
 
@@ -138,7 +139,7 @@ def plot_signatures(table: pd.DataFrame, *, x: str = "", title: str = "") -> Axe
         colour = "white" if abs(value) > READABLE else INK
         axis.text(column + 0.5, row + 0.5, f"{round(value, 1) + 0.0:.1f}", color=colour, **CENTRED)
     axis.figure.colorbar(mesh, ax=axis).set_label(x)
-    _entitle(axis, title)
+    entitle(axis, title)
     return axis
 
 
@@ -155,11 +156,6 @@ def _heat(table: pd.DataFrame, strongest: float) -> tuple[Axes, QuadMesh]:
     rows = [str(name) for name in table.index] if named else []
     axis.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize="small")
     return axis, mesh
-
-
-def _entitle(axis: Axes, title: str) -> None:
-    if title:
-        axis.figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize="medium")
 
 
 def plot_agent_funnel(

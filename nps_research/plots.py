@@ -360,8 +360,15 @@ def finish(axis: Axes, title: str, handles: Sequence[Artist] | None = None) -> N
         earlier.remove()
     shown = handles or axis.get_legend_handles_labels()[0]
     figure.legend(handles=shown, loc="outside lower center", ncols=5, fontsize="small")
+    entitle(axis, title)
+
+
+def entitle(axis: Axes, title: str) -> None:
+    """Put the title of an axis's figure above it, unless it is empty."""
     if title:
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize="medium")
+        cast("Figure", axis.figure).suptitle(
+            title, x=0.01, ha="left", fontweight="bold", fontsize="medium"
+        )
 
 
 def with_size(name: str, n: float) -> str:

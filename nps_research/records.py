@@ -223,7 +223,12 @@ def write_results(path: Path, results: Mapping[str, Record]) -> None:
 
 def _digits(number: float, digits: int) -> int:
     """Return the decimals that show so many digits of a number; 0 for large ones."""
-    return max(0, digits - 1 - math.floor(math.log10(abs(number)))) if number else 0
+    return max(0, _decimals_of(number, digits)) if number else 0
+
+
+def _decimals_of(number: float, digits: int) -> int:
+    """Return the decimals with so many digits of a number; below 0 where it has more before."""
+    return digits - 1 - (math.floor(math.log10(abs(number))) if number else 0)
 
 
 def _plain(number: float, decimals: int) -> str:
@@ -264,9 +269,7 @@ def _compared(recorded: Record | None, rerun: Record | None) -> tuple[object, ..
 
 def _decimals(number: float, mcse: float) -> int:
     """Decimals kept: two digits of the Monte Carlo error, or eight of an exact number."""
-    if mcse > 0.0:
-        return max(0, 1 - math.floor(math.log10(mcse)))
-    return EXACT_DIGITS - 1 - (math.floor(math.log10(abs(number))) if number else 0)
+    return max(0, _decimals_of(mcse, 2)) if mcse > 0.0 else _decimals_of(number, EXACT_DIGITS)
 
 
 def _rounded(number: float, mcse: float) -> float:

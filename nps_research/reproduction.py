@@ -47,6 +47,11 @@ class Execution:
     error: str = ""
     figures: int = 0
 
+    @property
+    def state(self) -> str:
+        """Whether it ran, in a word."""
+        return "failed" if self.error else "ran"
+
 
 class Description(NamedTuple):
     """What a notebook says of itself."""

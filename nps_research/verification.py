@@ -75,6 +75,11 @@ class Verification:
         """Return the rows of the table that belong to one notebook."""
         return self.table[[self._entry(key).notebook == notebook for key in self.table.index]]
 
+    def agreement_of(self, notebook: str) -> str:
+        """Return how many numbers of a notebook agree, such as ``3 of 4``."""
+        agreed = self.numbers_of(notebook)["agrees"]
+        return f"{int(agreed.sum())} of {len(agreed)}"
+
     def rows(self, *, disagreeing_first: bool = False) -> list[dict[str, str]]:
         """Return one row a number, as it is shown to readers."""
         table = self.table
@@ -239,12 +244,11 @@ def _marked(row: dict[str, str]) -> dict[str, str]:
 
 
 def _notebook_row(found: Verification, execution: Execution) -> dict[str, str]:
-    agreed = found.numbers_of(execution.notebook.stem)["agrees"]
     return {
         "notebook": execution.notebook.stem,
-        "state": "failed" if execution.error else "ran",
+        "state": execution.state,
         "seconds": f"{execution.seconds:.0f}",
-        "numbers that agree": f"{int(agreed.sum())} of {len(agreed)}",
+        "numbers that agree": found.agreement_of(execution.notebook.stem),
     }
 
 

@@ -124,8 +124,7 @@ def _run(paths: Sequence[Path], options: argparse.Namespace, **settings: Any) ->
     ):
         executions.append(execution)
         running.remove(execution.notebook.stem)
-        state = "failed" if execution.error else "ran"
-        line = f"{execution.notebook.stem}: {state} in {execution.seconds:.0f} s"
+        line = f"{execution.notebook.stem}: {execution.state} in {execution.seconds:.0f} s"
         others = f"; still running: {', '.join(running)}" if running else ""
         say(f"[{len(executions)}/{len(paths)}] {line}{others}")
         if execution.error:
@@ -134,13 +133,12 @@ def _run(paths: Sequence[Path], options: argparse.Namespace, **settings: Any) ->
 
 
 def _row(found: Verification, execution: Execution) -> dict[str, str]:
-    agreed = found.numbers_of(execution.notebook.stem)["agrees"]
     return {
         "notebook": execution.notebook.stem,
-        "state": "failed" if execution.error else "ran",
+        "state": execution.state,
         "seconds": f"{execution.seconds:.0f}",
         "figures": str(execution.figures),
-        "numbers reproduced": f"{int(agreed.sum())} of {len(agreed)}",
+        "numbers reproduced": found.agreement_of(execution.notebook.stem),
     }
 
 

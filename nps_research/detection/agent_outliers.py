@@ -17,10 +17,10 @@ from nps_research.detection.agent_answers import agent_answers
 from nps_research.detection.agent_locations import expected_log_odds
 from nps_research.detection.honest_change import honest_change
 from nps_research.detection.ten_share import (
-    HALF,
     INNOCENT,
     LEAST_ANSWERS,
     log_odds,
+    log_odds_variance,
     residual_change,
 )
 
@@ -173,7 +173,7 @@ def _predicted(read: AgentAnswers, expected: Expected, honest: HonestChange) -> 
     """Predict the honest log odds after from those before and from the other answers."""
     top, others = read.answers[:, 0, -1], read.answers[:, 0, :-1].sum(axis=1)
     own = log_odds(top, others) - expected.log_odds[:, 0]
-    noise = 1 / (top + HALF) + 1 / (others + HALF)
+    noise = log_odds_variance(top, others)
     first, cross, last = (expected.covariance[:, i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
     # How far agents always differ in this from what their other answers lead to expect.
     habit = max(float(np.var(own) - np.mean(noise + first)), 0.0)

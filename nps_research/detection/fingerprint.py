@@ -18,7 +18,7 @@ from scipy import stats
 from nps_research.detection.agent_answers import agent_answers
 from nps_research.detection.agent_locations import expected_log_odds
 from nps_research.detection.honest_change import LEAST_REFERENCE, honest_change
-from nps_research.detection.ten_share import HALF, LEAST_ANSWERS, log_odds, residual_change
+from nps_research.detection.ten_share import LEAST_ANSWERS, log_odds_change, residual_change
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,10 +136,7 @@ def response_change(read: AgentAnswers, least: int = LEAST_ANSWERS) -> tuple[Arr
             "customers who were sent a survey and did not answer, with a missing score and their n."
         )
     enough = (answered >= least).all(axis=1) & read.silent.any(axis=1)
-    odds = log_odds(answered, read.silent)
-    variance = (1 / (answered + HALF) + 1 / (read.silent + HALF)).sum(axis=1)
-    change = np.where(enough, odds[:, 1] - odds[:, 0], np.nan)
-    return change, np.where(enough, np.sqrt(variance), np.nan)
+    return log_odds_change(answered, read.silent, enough)
 
 
 def _honest_correlation(first: Array, second: Array, treated: NDArray[np.bool_] | None) -> float:

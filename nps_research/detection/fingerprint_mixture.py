@@ -19,7 +19,12 @@ from scipy import special
 from nps_research.detection.agent_answers import agent_answers
 from nps_research.detection.fingerprint import INNOCENT, response_change
 from nps_research.detection.honest_change import honest_change
-from nps_research.detection.ten_share import HALF, LEAST_ANSWERS, log_odds
+from nps_research.detection.ten_share import (
+    LEAST_ANSWERS,
+    log_odds,
+    log_odds_change,
+    log_odds_variance,
+)
 from nps_research.progress_bar import progress
 from nps_research.views import viewed
 
@@ -183,18 +188,15 @@ def _predicted(read: AgentAnswers, least: int) -> tuple[NDArray[np.bool_], _Firm
     answered, top = read.answers.sum(axis=2), read.answers[:, :, -1]
     observed = np.stack([top[:, 1], answered[:, 1] - top[:, 1], read.silent[:, 1]], axis=1)
     response, se_response = response_change(read, least)
-    odds = log_odds(top, answered - top)
-    noise = 1 / (top + HALF) + 1 / (answered - top + HALF)
     enough = np.isfinite(response)
-    change = np.where(enough, odds[:, 1] - odds[:, 0], np.nan)
     honest = (
         honest_change(response, se_response, read.treated),
-        honest_change(change, np.sqrt(noise.sum(axis=1)), read.treated),
+        honest_change(*log_odds_change(top, answered - top, enough), read.treated),
     )
-    before = np.stack([log_odds(answered[:, 0], read.silent[:, 0]), odds[:, 0]], axis=1)
-    variance = [1 / (answered[:, 0] + HALF) + 1 / (read.silent[:, 0] + HALF), noise[:, 0]]
+    sides = [(answered, read.silent), (top, answered - top)]
+    before = np.stack([log_odds(a[:, 0], b[:, 0]) for a, b in sides], axis=1)
     known = enough if read.treated is None or not read.treated.any() else enough & read.treated
-    own = np.sqrt(np.stack(variance, axis=1))
+    own = np.sqrt(np.stack([log_odds_variance(a[:, 0], b[:, 0]) for a, b in sides], axis=1))
     return known, _Firm(observed[known], before[known], own[known], honest)
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 from nps_research.market.events import Event
 from nps_research.market.regimes import MONTHS_A_WINDOW
-from nps_research.market.runs import NEVER
+from nps_research.market.runs import crosses
 from nps_research.market.shocks import Purpose, normals
 from nps_research.market.surveys import HIGHEST_DETRACTOR, LOWEST_PROMOTER, NO_ANSWER
 from nps_research.scale import RatingScale
@@ -161,7 +161,7 @@ def agent_acts(run: Run) -> pd.DataFrame:
         for act in ACTS
     }
     known = {
-        "treated": (run.since < NEVER).astype(np.int64),
+        "treated": run.treated.astype(np.int64),
         "propensity": run.population.propensity,
     }
     return pd.DataFrame(known | columns).rename_axis("agent")
@@ -196,15 +196,10 @@ def _units(run: Run, month: Integers, customer: Integers) -> pd.DataFrame:
         {
             "agent": agent,
             "team": run.population.team[agent].astype(np.int64),
-            "treated": (run.since[agent] < NEVER).astype(np.int64),
-            "post": (month >= _starts(run)[agent]).astype(np.int64),
+            "treated": run.treated[agent].astype(np.int64),
+            "post": (month >= run.post_since[agent]).astype(np.int64),
         }
     )
-
-
-def _starts(run: Run) -> Integers:
-    """Return the month from which each agent counts as post."""
-    return np.where(run.since < NEVER, run.since, run.since.min())
 
 
 def _tone(run: Run, month: Integers, customer: Integers) -> NDArray[np.float64]:
@@ -242,10 +237,8 @@ def with_window(rows: pd.DataFrame, counted: NDArray[np.bool_]) -> pd.DataFrame:
 
 def _first_surveys(run: Run, asked: pd.DataFrame, follow_up: int) -> pd.DataFrame:
     """Return one survey of each customer and period, with whether the customer left soon."""
-    start = _starts(run)[asked["agent"]]
-    end = asked["month"] + follow_up
-    crossing = (asked["month"] < start) & (end > start)
-    followed = asked[~crossing & (end <= len(run.events))]
+    crossing = crosses(asked["month"].to_numpy(), run.post_since[asked["agent"]], follow_up)
+    followed = asked[~crossing & (asked["month"] + follow_up <= len(run.events))]
     first = followed.drop_duplicates(["customer", "post"])
     left = run.left_in[first["customer"]] < first["month"] + follow_up
     return first.assign(churned=left.astype(np.int64))

@@ -79,7 +79,7 @@ def ten_share(
     first = int(np.flatnonzero(read.scale.scores == read.scale.cuts[0])[0])
     top, rest = read.answers[:, :, -1], read.answers[:, :, first:-1].sum(axis=2)
     enough = ((top + rest) >= least).all(axis=1)
-    change, se = _change(log_odds(top, rest), 1 / (top + HALF) + 1 / (rest + HALF), enough)
+    change, se = log_odds_change(top, rest, enough)
     return agent_table(
         "10-share", read.agents, change, se, read.n, treated=read.treated, innocent=INNOCENT
     )
@@ -148,7 +148,7 @@ def residual_change(
     """
     top, others = read.answers[:, :, -1], read.answers[:, :, :-1].sum(axis=2)
     enough = (top + others >= least).all(axis=1)
-    change, se = _change(log_odds(top, others), 1 / (top + HALF) + 1 / (others + HALF), enough)
+    change, se = log_odds_change(top, others, enough)
     return change - expected.change, np.sqrt(se**2 + expected.change_variance)
 
 
@@ -157,7 +157,21 @@ def log_odds(top: Array, rest: Array) -> Array:
     return np.asarray(np.log((top + HALF) / (rest + HALF)))
 
 
-def _change(value: Array, variance: Array, enough: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Return changes and their standard errors, missing where there are too few answers."""
+def log_odds_variance(top: Array, rest: Array) -> Array:
+    """Return the sampling variance of `log_odds`."""
+    return np.asarray(1 / (top + HALF) + 1 / (rest + HALF))
+
+
+def log_odds_change(top: Array, rest: Array, enough: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Return changes of log odds between the periods and their standard errors.
+
+    Parameters
+    ----------
+    top, rest : numpy.ndarray, shape (agents, 2)
+        Answers of either kind, before and after.
+    enough : numpy.ndarray of bool
+        Who has enough answers; both results are missing for the others.
+    """
+    value, variance = log_odds(top, rest), log_odds_variance(top, rest)
     change = np.where(enough, value[:, 1] - value[:, 0], np.nan)
     return change, np.where(enough, np.sqrt(variance.sum(axis=1)), np.nan)

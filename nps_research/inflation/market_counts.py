@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from nps_research.market.events import Event
-from nps_research.market.runs import NEVER, SURVEYS
+from nps_research.market.runs import SURVEYS, crosses
 from nps_research.market.surveys import NO_ANSWER, TEN
 from nps_research.metrics import nps
 from nps_research.scale import RatingScale
@@ -219,15 +219,14 @@ def _sampled(run: Run, window: Window) -> pd.DataFrame:
     _check_teams(run)
     follow_up = _follow_up(run, window)
     first, last = window.months or (0, len(run.events))
-    rollout = np.where(run.since < NEVER, run.since, run.since.min())[run.population.agent]
     month, customer = np.nonzero((run.events & Event.FRAME) > 0)
-    start = rollout[customer]
-    crossing = (month < start) & (month + follow_up > start)
+    start = run.post_since[run.population.agent[customer]]
+    crossing = crosses(month, start, follow_up)
     settling = (month >= start) & (month < start + window.washout)
     known = (month >= first) & (month + follow_up <= last)
     kept = known & ~crossing & ~settling
     month, customer, start = month[kept], customer[kept], start[kept]
-    paid = run.since[run.population.agent[customer]] < NEVER
+    paid = run.treated[run.population.agent[customer]]
     return pd.DataFrame(
         {
             "month": month,
@@ -240,7 +239,7 @@ def _sampled(run: Run, window: Window) -> pd.DataFrame:
 
 
 def _check_teams(run: Run) -> None:
-    paid = run.since < NEVER
+    paid = run.treated
     if paid.all() or not paid.any():
         raise ValueError(
             "a comparison needs teams that are paid for the score and teams that never are; found "

@@ -205,10 +205,9 @@ class Run:
         self, month: int, by: Sequence[str], answers: Survey, follow_up: int
     ) -> list[Any]:
         """Return the codes of the sampled customers of a month, one array a column."""
-        rollout = self._rollout[self.population.agent]
+        start = self.post_since[self.population.agent]
         sampled = (self.events[month] & Event.FRAME) > 0
-        crossing = (month < rollout) & (month + follow_up > rollout)
-        at = np.flatnonzero(sampled & ~crossing)
+        at = np.flatnonzero(sampled & ~crosses(month, start, follow_up))
         score = getattr(self.rows, answers)[month, at].astype(np.int64)
         return [
             *(self._codes(name, month, at) for name in by),
@@ -235,15 +234,20 @@ class Run:
         columns: dict[str, NDArray[Any]] = {
             "team": self.population.team,
             "agent": np.arange(len(self.since)),
-            "treated": (self.since < NEVER).astype(np.int64),
-            "post": (month >= self._rollout).astype(np.int64),
+            "treated": self.treated.astype(np.int64),
+            "post": (month >= self.post_since).astype(np.int64),
         }
         return self.population.segment[at] if name == "segment" else columns[name][agent]
 
+    @property
+    def treated(self) -> NDArray[np.bool_]:
+        """Whether each agent is ever paid for the score, shape (agents,)."""
+        return self.since < NEVER
+
     @cached_property
-    def _rollout(self) -> Integers:
+    def post_since(self) -> Integers:
         """Month from which each agent counts as post: for those never paid, the first rollout."""
-        return np.where(self.since < NEVER, self.since, self.since.min())
+        return np.where(self.treated, self.since, self.since.min())
 
     @cached_property
     def money(self) -> pd.DataFrame:
@@ -297,6 +301,17 @@ class Run:
         yield "recorded NPS", f"{self.observed_nps:.1f}"
         yield "honest NPS", f"{self.honest_nps:.1f}"
         yield "customers who left", f"{int((self.left_in < NEVER).sum()):,}"
+
+
+def crosses(month: Integers | int, start: Integers, follow_up: int) -> NDArray[np.bool_]:
+    """Tell where the follow-up of a survey begins before incentives do, and ends after that.
+
+    Examples
+    --------
+    >>> crosses(np.array([2, 4, 6]), np.array([6, 6, 6]), follow_up=3)
+    array([False,  True, False])
+    """
+    return np.asarray((month < start) & (month + follow_up > start))
 
 
 def _merged(cells: Iterable[list[Any]], sizes: list[int]) -> tuple[NDArray[Any], Integers]:
